@@ -1,0 +1,50 @@
+# The commands of the project. `make test` installs what it needs.
+
+GO       ?= go
+FUZZTIME ?= 10s
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+.PHONY: run build test lint vuln test-go test-boto3 test-awscli test-jssdk fuzz docs
+
+run: ## a server in memory, nothing to set up
+	$(GO) run ./cmd/parley dev
+
+build: ## the binary, ./parley
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o parley ./cmd/parley
+
+test: lint vuln test-go test-boto3 test-awscli test-jssdk ## everything
+
+lint:
+	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+vuln: ## known vulnerabilities, where the database can be had
+	@if $(GO) run $(GOVULNCHECK) ./... >.vuln.out 2>&1; then cat .vuln.out; \
+	elif grep -qE 'vuln\.go\.dev|fetching vulnerabilities|dial tcp|no such host|Forbidden' .vuln.out; then \
+	  echo "govulncheck: the vulnerability database cannot be had here; not checked"; \
+	else cat .vuln.out; rm -f .vuln.out; exit 1; fi; rm -f .vuln.out
+
+test-go:
+	$(GO) test -race -shuffle=on -timeout 15m ./...
+
+test-boto3: ## every method of boto3's client, its stubs through mypy
+	test/boto3/run.sh
+
+test-awscli: ## the README's quickstart with the AWS CLI
+	test/awscli/run.sh
+
+test-jssdk: ## the official JavaScript SDKs, in Node and in Chromium
+	test/jssdk/run.sh
+
+fuzz: ## every fuzz target for FUZZTIME
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 0x $$pkg; \
+	  done; \
+	done
+
+docs: ## the generated reference pages
+	$(GO) test ./internal/config -run TestReference -update

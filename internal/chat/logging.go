@@ -1,0 +1,114 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/parleychat/parley/internal/arn"
+	"github.com/parleychat/parley/internal/id"
+	"github.com/parleychat/parley/internal/store"
+	"github.com/parleychat/parley/ivschat"
+)
+
+// CreateLoggingConfiguration implements ivschat.API.
+func (s *Service) CreateLoggingConfiguration(ctx context.Context, in *ivschat.CreateLoggingConfigurationInput) (*ivschat.LoggingConfiguration, error) {
+	t, err := s.begin(ctx, "CreateLoggingConfiguration", in)
+	if err != nil {
+		return nil, err
+	}
+	created := now()
+	lc := &ivschat.LoggingConfiguration{
+		ID: id.New(), CreateTime: created, UpdateTime: created,
+		DestinationConfiguration: *in.DestinationConfiguration,
+		State:                    ivschat.LoggingConfigurationStateActive,
+		Tags:                     map[string]string{},
+	}
+	lc.Arn = arn.ARN{Region: t.Region, Account: t.Account, Type: arn.LoggingConfiguration, ID: lc.ID}.String()
+	if in.Name != nil {
+		lc.Name = *in.Name
+	}
+	if in.Tags != nil {
+		lc.Tags = maps.Clone(in.Tags)
+	}
+	err = s.Store.CreateLoggingConfiguration(ctx, t, lc, s.Quotas.LoggingConfigurations)
+	if errors.Is(err, store.ErrQuota) {
+		return nil, quotaExceeded(ivschat.ResourceTypeLoggingConfiguration, "logging configurations", s.Quotas.LoggingConfigurations)
+	}
+	if err != nil {
+		return nil, wire(err, lc.Arn)
+	}
+	return lc, nil
+}
+
+// GetLoggingConfiguration implements ivschat.API.
+func (s *Service) GetLoggingConfiguration(ctx context.Context, in *ivschat.GetLoggingConfigurationInput) (*ivschat.LoggingConfiguration, error) {
+	t, err := s.begin(ctx, "GetLoggingConfiguration", in, in.Identifier)
+	if err != nil {
+		return nil, err
+	}
+	lc, err := s.Store.LoggingConfiguration(ctx, t, idOf(in.Identifier))
+	if err != nil {
+		return nil, wire(err, in.Identifier)
+	}
+	return lc, nil
+}
+
+// UpdateLoggingConfiguration implements ivschat.API.
+func (s *Service) UpdateLoggingConfiguration(ctx context.Context, in *ivschat.UpdateLoggingConfigurationInput) (*ivschat.LoggingConfiguration, error) {
+	t, err := s.begin(ctx, "UpdateLoggingConfiguration", in, in.Identifier)
+	if err != nil {
+		return nil, err
+	}
+	lc, err := s.Store.UpdateLoggingConfiguration(ctx, t, idOf(in.Identifier), func(lc *ivschat.LoggingConfiguration) error {
+		if in.Name != nil {
+			lc.Name = *in.Name
+		}
+		if in.DestinationConfiguration != nil {
+			lc.DestinationConfiguration = *in.DestinationConfiguration
+		}
+		lc.UpdateTime = now()
+		return nil
+	})
+	if err != nil {
+		return nil, wire(err, in.Identifier)
+	}
+	return lc, nil
+}
+
+// DeleteLoggingConfiguration implements ivschat.API.
+func (s *Service) DeleteLoggingConfiguration(ctx context.Context, in *ivschat.DeleteLoggingConfigurationInput) (*ivschat.DeleteLoggingConfigurationOutput, error) {
+	t, err := s.begin(ctx, "DeleteLoggingConfiguration", in, in.Identifier)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Store.DeleteLoggingConfiguration(ctx, t, idOf(in.Identifier)); err != nil {
+		return nil, wire(err, in.Identifier)
+	}
+	return &ivschat.DeleteLoggingConfigurationOutput{}, nil
+}
+
+// ListLoggingConfigurations implements ivschat.API.
+func (s *Service) ListLoggingConfigurations(ctx context.Context, in *ivschat.ListLoggingConfigurationsInput) (*ivschat.ListLoggingConfigurationsOutput, error) {
+	t, err := s.begin(ctx, "ListLoggingConfigurations", in)
+	if err != nil {
+		return nil, err
+	}
+	page := s.page(t, "ListLoggingConfigurations", in.MaxResults)
+	after, err := page.open(in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.Store.LoggingConfigurations(ctx, t, after, page.size+1)
+	if err != nil {
+		return nil, fmt.Errorf("list logging configurations: %w", err)
+	}
+	out := &ivschat.ListLoggingConfigurationsOutput{LoggingConfigurations: found}
+	if len(found) > page.size {
+		out.LoggingConfigurations = found[:page.size]
+		last := found[page.size-1]
+		out.NextToken = page.seal(last.UpdateTime, last.ID)
+	}
+	return out, nil
+}

@@ -1,0 +1,157 @@
+// Package chat is the service: it decides what the control plane's operations
+// and the sessions' actions do. It implements ivschat.API in process, for the
+// principal in the context, and validates every input itself, so that every
+// door leads to the same rules.
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/parleychat/parley/internal/arn"
+	"github.com/parleychat/parley/internal/limit"
+	"github.com/parleychat/parley/internal/principal"
+	"github.com/parleychat/parley/internal/roomlog"
+	"github.com/parleychat/parley/internal/store"
+	"github.com/parleychat/parley/internal/token"
+	"github.com/parleychat/parley/ivschat"
+)
+
+// Options of a service. Store, Log, Tokens and Pager are required.
+type Options struct {
+	Store  *store.Store
+	Log    roomlog.Log
+	Tokens *token.Ring
+	Pager  *token.Pager
+	Quotas limit.Profile
+	// TokenValidity is how long a chat token opens a connection: 1 minute.
+	TokenValidity time.Duration
+	// CacheAge is how stale a room may be when the entry that should have
+	// dropped it was missed: 5 seconds.
+	CacheAge time.Duration
+	// Overloaded tells whether deliveries to a room are too far behind.
+	Overloaded func(roomlog.Room) bool
+	// Pending tells whether an account is pending verification.
+	Pending func(account string) bool
+	Logger  *slog.Logger
+}
+
+// Service implements ivschat.API.
+type Service struct {
+	Options
+	rooms cache
+	rates limit.Rates
+}
+
+var _ ivschat.API = (*Service)(nil)
+
+// New returns a service.
+func New(o Options) *Service {
+	if o.TokenValidity == 0 {
+		o.TokenValidity = time.Minute
+	}
+	if o.CacheAge == 0 {
+		o.CacheAge = 5 * time.Second
+	}
+	if o.Overloaded == nil {
+		o.Overloaded = func(roomlog.Room) bool { return false }
+	}
+	if o.Pending == nil {
+		o.Pending = func(string) bool { return false }
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Service{Options: o}
+}
+
+// now is the time that resources carry: the wire has milliseconds.
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+
+type input interface {
+	Validate() []ivschat.ValidationExceptionField
+}
+
+// begin is the start of every operation: the tenant that the principal acts
+// for, once the input is valid and the account may do this.
+func (s *Service) begin(ctx context.Context, operation string, in input, identifiers ...string) (store.Tenant, error) {
+	p := principal.FromContext(ctx)
+	t := store.Tenant{Account: p.Account, Region: p.Region}
+	if fields := in.Validate(); len(fields) > 0 {
+		return t, ivschat.Invalid(fields...)
+	}
+	for _, identifier := range identifiers {
+		if err := own(p, operation, identifier); err != nil {
+			return t, err
+		}
+	}
+	if s.Pending(p.Account) && !readOnly(operation) {
+		return t, &ivschat.PendingVerification{Message: "Your account is pending verification."}
+	}
+	return t, nil
+}
+
+// own refuses an ARN of another tenant: a foreign account is denied, another
+// region has no such resource. Neither tells what exists there
+// (spec: unknowns.md U-CP-16).
+func own(p principal.Principal, operation, identifier string) error {
+	switch a, _ := arn.Parse(identifier); {
+	case a.Account != p.Account:
+		return denied(p, operation, identifier)
+	case a.Region != p.Region:
+		return ivschat.NotFound(identifier)
+	}
+	return nil
+}
+
+func denied(p principal.Principal, operation, identifier string) error {
+	return &ivschat.AccessDeniedException{Message: fmt.Sprintf(
+		"User: %s is not authorized to perform: ivschat:%s on resource: %s", p.ARN, operation, identifier)}
+}
+
+// readOnly tells whether an operation models no PendingVerification: reads and
+// tags (spec: control-plane.md §2, §4.5).
+func readOnly(operation string) bool {
+	switch operation {
+	case "GetRoom", "ListRooms", "GetLoggingConfiguration", "ListLoggingConfigurations",
+		"ListTagsForResource", "TagResource", "UntagResource":
+		return true
+	}
+	return false
+}
+
+// wire turns the store's answers into the service's.
+func wire(err error, identifier string) error {
+	var lc *store.LoggingConfigurationError
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return ivschat.NotFound(identifier)
+	case errors.Is(err, store.ErrInUse):
+		return ivschat.Conflict(identifier, "The logging configuration is associated with one or more rooms.")
+	case errors.As(err, &lc) && lc.Missing:
+		return ivschat.NotFound(lc.ARN)
+	case errors.As(err, &lc):
+		return ivschat.Conflict(lc.ARN, "The logging configuration is not active.")
+	}
+	return err
+}
+
+func quotaExceeded(kind ivschat.ResourceType, what string, most int) error {
+	return &ivschat.ServiceQuotaExceededException{
+		Message:      "The maximum number of " + what + " has been reached.",
+		ResourceType: kind, Limit: int32(most),
+	}
+}
+
+// idOf returns the id in an ARN that Validate has seen.
+func idOf(identifier string) string {
+	a, _ := arn.Parse(identifier)
+	return a.ID
+}
+
+func key(t store.Tenant, roomID string) roomlog.Room {
+	return roomlog.Room{Account: t.Account, Region: t.Region, ID: roomID}
+}

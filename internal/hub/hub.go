@@ -1,0 +1,155 @@
+// Package hub delivers the entries of room logs to the sessions on this node:
+// it keeps the members of each room and fans entries out to their sockets.
+// It assumes that a Conn's Write never waits, and it knows frames as bytes.
+//
+// Lock order: Hub.mu, then room.mu, then (inside the room log) the log's room,
+// then shard.mu. Nothing is written to a socket under any of them.
+package hub
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/parleychat/parley/internal/roomlog"
+	"github.com/parleychat/parley/internal/wsconn"
+)
+
+// Conn is a session's socket.
+type Conn interface {
+	// Write sends whole frames or queues them, in call order, without waiting
+	// and without keeping the slice. False: the connection is ending.
+	Write(frames []byte) bool
+	// WriteThenClose is Write, then a Close frame.
+	WriteThenClose(frames []byte, code uint16, reason string)
+}
+
+// Options of a hub. Zero values take the defaults named here.
+type Options struct {
+	// ShardSize is the most members of a shard, the unit of fan-out: 1,024.
+	ShardSize int
+	// Workers write to sockets: GOMAXPROCS.
+	Workers int
+	// MaxPending is how many bytes may wait in a shard before its room counts
+	// as overloaded: 1 MiB.
+	MaxPending int
+	// Control is called with each KindControl entry of a room that has members
+	// here. It must not block.
+	Control func(roomlog.Room)
+}
+
+// Hub is the members of all rooms on this node.
+type Hub struct {
+	options Options
+	log     roomlog.Log
+	mu      sync.Mutex // guards rooms
+	rooms   map[roomlog.Room]*room
+	work    workQueue
+	workers sync.WaitGroup
+}
+
+// closeDisconnected is the Close code of a disconnected user's connections
+// (spec: messaging.md §4.1).
+const closeDisconnected = 1000
+
+// New starts a hub that follows the given log. Close it.
+func New(log roomlog.Log, o Options) *Hub {
+	if o.ShardSize == 0 {
+		o.ShardSize = 1024
+	}
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.MaxPending == 0 {
+		o.MaxPending = 1 << 20
+	}
+	if o.Control == nil {
+		o.Control = func(roomlog.Room) {}
+	}
+	h := &Hub{options: o, log: log, rooms: map[roomlog.Room]*room{}}
+	h.work.init()
+	for range o.Workers {
+		h.workers.Go(h.drainShards)
+	}
+	return h
+}
+
+// Close stops the workers after they have written what is pending. Members
+// should have left.
+func (h *Hub) Close() {
+	h.work.close()
+	h.workers.Wait()
+}
+
+// Join makes the connection a member of the room: it gets every entry appended
+// after Join returned, and none that was appended before Join was called.
+func (h *Hub) Join(ctx context.Context, key roomlog.Room, userID string, c Conn) (*Member, error) {
+	for {
+		r := h.room(key)
+		m, err := r.join(ctx, userID, c)
+		if err != nil {
+			return nil, fmt.Errorf("join room %s: %w", key.ID, err)
+		}
+		if m != nil {
+			return m, nil
+		}
+		// The room's last member left between the two steps: take the new room.
+	}
+}
+
+func (h *Hub) room(key roomlog.Room) *room {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.rooms[key]
+	if r == nil {
+		r = &room{hub: h, key: key}
+		h.rooms[key] = r
+	}
+	return r
+}
+
+func (h *Hub) forget(r *room) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.rooms[r.key] == r {
+		delete(h.rooms, r.key)
+	}
+}
+
+// Overloaded tells whether deliveries to the room are so far behind that its
+// sends are to be refused: shed at the door, never in the middle.
+func (h *Hub) Overloaded(key roomlog.Room) bool {
+	h.mu.Lock()
+	r := h.rooms[key]
+	h.mu.Unlock()
+	return r != nil && r.overloaded(h.options.MaxPending)
+}
+
+// Members returns how many members the room has on this node.
+func (h *Hub) Members(key roomlog.Room) int {
+	h.mu.Lock()
+	r := h.rooms[key]
+	h.mu.Unlock()
+	if r == nil {
+		return 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.members
+}
+
+func (h *Hub) drainShards() {
+	for {
+		s := h.work.take()
+		if s == nil {
+			return
+		}
+		if s.flush() {
+			h.work.put(s)
+		}
+	}
+}
+
+// frame returns the entry as a complete WebSocket frame.
+func frame(dst []byte, e *roomlog.Entry) []byte { return wsconn.AppendText(dst, e.Payload) }

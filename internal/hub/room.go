@@ -1,0 +1,125 @@
+package hub
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/parleychat/parley/internal/roomlog"
+)
+
+// room is a room's members on this node, in shards.
+type room struct {
+	hub     *Hub
+	key     roomlog.Room
+	mu      sync.Mutex // guards what follows, but for reads of shards by Deliver
+	members int
+	cancel  func() // ends the subscription
+	gone    bool   // the last member left: no longer the hub's
+	// shards is replaced, never changed in place: Deliver reads it without mu.
+	shards atomic.Pointer[[]*shard]
+}
+
+// join returns no member and no error when the room is gone.
+func (r *room) join(ctx context.Context, userID string, c Conn) (*Member, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.gone {
+		return nil, nil
+	}
+	m := &Member{room: r, userID: userID, conn: c}
+	r.place(m)
+	r.members++
+	if r.cancel != nil {
+		return m, nil
+	}
+	cancel, err := r.hub.log.Subscribe(ctx, r.key, r)
+	if err != nil {
+		r.remove(m)
+		return nil, err
+	}
+	r.cancel = cancel
+	return m, nil
+}
+
+// place puts the member into the first shard with room, or a new one.
+func (r *room) place(m *Member) {
+	var shards []*shard
+	if p := r.shards.Load(); p != nil {
+		shards = *p
+	}
+	for _, s := range shards {
+		if s.add(m, r.hub.options.ShardSize) {
+			return
+		}
+	}
+	s := &shard{work: &r.hub.work}
+	s.add(m, r.hub.options.ShardSize)
+	grown := append(shards[:len(shards):len(shards)], s)
+	r.shards.Store(&grown)
+}
+
+// remove takes the member out and lets the room go with its last.
+func (r *room) remove(m *Member) {
+	m.shard.remove(m)
+	r.members--
+	if r.members > 0 {
+		return
+	}
+	r.gone = true
+	if r.cancel != nil {
+		r.cancel()
+	}
+	r.hub.forget(r)
+}
+
+// Deliver implements roomlog.Subscriber.
+func (r *room) Deliver(_ roomlog.Room, e roomlog.Entry) {
+	if e.Kind == roomlog.KindControl {
+		r.hub.options.Control(r.key)
+		return
+	}
+	shards := *r.shards.Load()
+	if len(shards) == 1 {
+		shards[0].append(&e, nil)
+		return
+	}
+	encoded := frame(nil, &e)
+	for _, s := range shards {
+		s.append(&e, encoded)
+	}
+}
+
+func (r *room) overloaded(most int) bool {
+	shards := r.shards.Load()
+	if shards == nil {
+		return false
+	}
+	for _, s := range *shards {
+		if s.behind() > most {
+			return true
+		}
+	}
+	return false
+}
+
+// Member is a session's place in a room.
+type Member struct {
+	room   *room
+	shard  *shard
+	userID string
+	conn   Conn
+	index  int // in the shard's members
+	// The member joined while skip bytes were pending in generation
+	// generation; they are not for it. Guarded by the shard's mu.
+	skip       int
+	generation uint64
+}
+
+// Leave takes the member out of its room; call it once. Frames of entries
+// already delivered may still be written.
+func (m *Member) Leave() {
+	m.room.mu.Lock()
+	defer m.room.mu.Unlock()
+	m.room.remove(m)
+}

@@ -1,0 +1,105 @@
+package limit
+
+import (
+	"sync"
+	"time"
+)
+
+// Bucket is a token bucket whose burst is one second of its rate. The zero
+// Bucket is full. It is not safe for concurrent use.
+type Bucket struct {
+	spent float64 // of the burst, at last
+	last  time.Time
+}
+
+// Allow takes one token at a rate per second; a rate of 0 allows everything.
+func (b *Bucket) Allow(now time.Time, rate int) bool {
+	if rate <= 0 {
+		return true
+	}
+	b.spent = max(0, b.spent-now.Sub(b.last).Seconds()*float64(rate))
+	b.last = now
+	if b.spent+1 > float64(rate)+1e-6 { // sums of fractions are a little off
+		return false
+	}
+	b.spent++
+	return true
+}
+
+// Key names a bucket: what is counted, for whom.
+type Key struct {
+	Account string
+	Region  string
+	What    string
+}
+
+// Rates is a bucket per key. It forgets keys that were idle long enough to be
+// full again, so its size follows the accounts in use.
+type Rates struct {
+	mu      sync.Mutex // guards what follows
+	buckets map[Key]*Bucket
+	swept   time.Time
+}
+
+// Allow takes one token from the key's bucket.
+func (r *Rates) Allow(key Key, rate int) bool {
+	if rate <= 0 {
+		return true
+	}
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sweep(now)
+	b := r.buckets[key]
+	if b == nil {
+		b = &Bucket{}
+		r.buckets[key] = b
+	}
+	return b.Allow(now, rate)
+}
+
+// sweep drops, once a minute, the buckets that have been full since the last.
+func (r *Rates) sweep(now time.Time) {
+	const every = time.Minute
+	if r.buckets == nil {
+		r.buckets, r.swept = map[Key]*Bucket{}, now
+	}
+	if now.Sub(r.swept) < every {
+		return
+	}
+	r.swept = now
+	for key, b := range r.buckets {
+		if now.Sub(b.last) >= every {
+			delete(r.buckets, key)
+		}
+	}
+}
+
+// Gauge counts what exists now per key, such as open connections.
+type Gauge struct {
+	mu     sync.Mutex // guards counts
+	counts map[Key]int
+}
+
+// Take adds one unless the key has limit already; a limit of 0 is none.
+func (g *Gauge) Take(key Key, limit int) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if limit > 0 && g.counts[key] >= limit {
+		return false
+	}
+	if g.counts == nil {
+		g.counts = map[Key]int{}
+	}
+	g.counts[key]++
+	return true
+}
+
+// Release takes one away.
+func (g *Gauge) Release(key Key) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.counts[key]--; g.counts[key] == 0 {
+		delete(g.counts, key)
+	}
+}

@@ -1,0 +1,275 @@
+// Package session is the messaging front door: it turns WebSocket connections
+// into sessions and their frames into actions (spec: messaging.md). What an
+// action does is decided behind the [Chat] it is given.
+package session
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"golang.org/x/time/rate"
+
+	"github.com/parleychat/parley/internal/hub"
+	"github.com/parleychat/parley/internal/limit"
+	"github.com/parleychat/parley/internal/principal"
+	"github.com/parleychat/parley/internal/roomlog"
+	"github.com/parleychat/parley/internal/token"
+	"github.com/parleychat/parley/internal/wsconn"
+	"github.com/parleychat/parley/ivschat/messaging"
+)
+
+// Chat is what sessions ask of the service. Refusals are *messaging.Error.
+type Chat interface {
+	Admit(context.Context, principal.User) error
+	SendMessage(context.Context, principal.User, *messaging.Request) error
+	DeleteMessage(context.Context, principal.User, *messaging.Request) error
+	DisconnectUser(context.Context, principal.User, *messaging.Request) error
+}
+
+// Rooms is where sessions become members.
+type Rooms interface {
+	Join(ctx context.Context, room roomlog.Room, userID string, c hub.Conn) (*hub.Member, error)
+}
+
+// Options of the front door. Chat, Rooms, Tokens and Claim are required; zero
+// values of the others take the defaults named here.
+type Options struct {
+	Chat   Chat
+	Rooms  Rooms
+	Tokens *token.Ring
+	// Claim records the use of a chat token: true once per id.
+	Claim  func(ctx context.Context, id [16]byte, expires time.Time) (bool, error)
+	Quotas limit.Profile
+	Conn   wsconn.Options
+	// ClientIP tells where a request came from; by default the peer's address.
+	ClientIP func(*http.Request) string
+	// PingEvery is how often a session is pinged: 30 s.
+	PingEvery time.Duration
+	// PongWithin is how long after a ping a silent session is dropped: 10 s.
+	PongWithin time.Duration
+	// Grace is how long a session stays open after ERROR 401: 3 s.
+	Grace time.Duration
+	// HandshakeRate is the most handshakes per second; 0 is no limit.
+	HandshakeRate int
+	// MaxSessions is the most open sessions on this node; 0 is no limit.
+	MaxSessions int
+	Logger      *slog.Logger
+}
+
+// Server accepts sessions.
+type Server struct {
+	options    Options
+	handshakes *rate.Limiter
+	gauge      limit.Gauge
+	// ctx ends with Close: what sessions have under way then is given up.
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu       sync.Mutex // guards sessions and draining
+	draining bool
+	sessions map[*session]struct{}
+	ended    sync.WaitGroup // one per session
+}
+
+// New returns a front door.
+func New(o Options) *Server {
+	if o.PingEvery == 0 {
+		o.PingEvery = 30 * time.Second
+	}
+	if o.PongWithin == 0 {
+		o.PongWithin = 10 * time.Second
+	}
+	if o.Grace == 0 {
+		o.Grace = 3 * time.Second
+	}
+	if o.ClientIP == nil {
+		o.ClientIP = func(r *http.Request) string { return r.RemoteAddr }
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{options: o, handshakes: rate.NewLimiter(rate.Inf, 0), sessions: map[*session]struct{}{}}
+	if o.HandshakeRate > 0 {
+		s.handshakes = rate.NewLimiter(rate.Limit(o.HandshakeRate), o.HandshakeRate)
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
+}
+
+// refusal is the answer to a handshake that does not become a session. No SDK
+// sees more than that there is one (spec: messaging.md §1.2).
+type refusal struct {
+	status  int
+	code    string
+	message string
+	retry   time.Duration
+}
+
+func (r *refusal) Error() string { return r.message }
+
+var (
+	errDraining  = &refusal{http.StatusServiceUnavailable, "ServiceUnavailable", "The service is shutting down; connect again.", time.Second}
+	errBusy      = &refusal{http.StatusServiceUnavailable, "ServiceUnavailable", "The service is busy; connect again later.", time.Second}
+	errFull      = &refusal{http.StatusTooManyRequests, "ServiceQuotaExceededException", "The maximum number of concurrent connections has been reached.", 5 * time.Second}
+	errNoToken   = &refusal{status: http.StatusUnauthorized, code: "UnauthorizedException", message: "Offer one chat token as the WebSocket subprotocol."}
+	errBadToken  = &refusal{status: http.StatusUnauthorized, code: "UnauthorizedException", message: "The chat token is malformed."}
+	errDenied    = &refusal{status: http.StatusForbidden, code: "AccessDeniedException", message: "The chat token is invalid, expired or was used before."}
+	errPending   = &refusal{status: http.StatusForbidden, code: "PendingVerification", message: "Your account is pending verification."}
+	errRoomGone  = &refusal{status: http.StatusNotFound, code: "ResourceNotFoundException", message: "The room does not exist."}
+	errHandshake = &refusal{status: http.StatusInternalServerError, code: "InternalServerException", message: "An internal error occurred."}
+)
+
+// ServeHTTP answers a handshake. A token is used up only by one that succeeds:
+// our own refusals for load or drain come before (spec: messaging.md §1.1).
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	err := s.accept(w, r)
+	var bad *wsconn.HandshakeError
+	var refused *refusal
+	switch {
+	case err == nil:
+		return
+	case errors.As(err, &bad):
+		bad.SetHeader(w.Header())
+		refused = &refusal{status: bad.Status, code: "BadRequestException", message: "Not a WebSocket handshake: " + bad.Reason + "."}
+	case !errors.As(err, &refused):
+		s.options.Logger.Error("handshake failed", "error", err)
+		refused = errHandshake
+	}
+	refused.write(w)
+}
+
+func (r *refusal) write(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("x-amzn-ErrorType", r.code)
+	if r.retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(r.retry.Seconds())))
+	}
+	w.WriteHeader(r.status)
+	body, _ := json.Marshal(map[string]string{"message": r.message}) // a map of strings always encodes
+	w.Write(body)
+}
+
+func (s *Server) accept(w http.ResponseWriter, r *http.Request) error {
+	if err := wsconn.Check(r); err != nil {
+		return err
+	}
+	if s.isDraining() {
+		return errDraining
+	}
+	offered := wsconn.Protocols(r)
+	if len(offered) != 1 {
+		return errNoToken
+	}
+	text := offered[0]
+	claims, err := s.options.Tokens.Open(text)
+	if errors.Is(err, token.ErrMalformed) {
+		return errBadToken
+	}
+	if err != nil || claims.Valid(time.Now()) != nil {
+		return errDenied
+	}
+	if !s.handshakes.Allow() {
+		return errBusy
+	}
+	session, err := s.begin(r, claims)
+	if err != nil {
+		return err
+	}
+	conn, err := wsconn.Upgrade(w, r, text, s.options.Conn)
+	if err != nil {
+		session.end()
+		return err
+	}
+	session.open(conn)
+	return nil
+}
+
+// begin makes the session of a good token a member of its room, before the
+// client can know that it is connected: it misses nothing from then on.
+func (s *Server) begin(r *http.Request, claims token.Claims) (*session, error) {
+	ctx := r.Context()
+	user := principal.User{
+		Account: claims.Account, Region: claims.Region, RoomID: claims.RoomID, UserID: claims.UserID,
+		Attributes: claims.Attributes, IP: s.options.ClientIP(r),
+	}
+	if err := s.options.Chat.Admit(ctx, user); err != nil {
+		return nil, admission(err)
+	}
+	slot := limit.Key{Account: claims.Account, Region: claims.Region}
+	if !s.gauge.Take(slot, s.options.Quotas.Connections) {
+		return nil, errFull
+	}
+	session := newSession(s, user, claims)
+	if err := s.register(session); err != nil {
+		s.gauge.Release(slot)
+		return nil, err
+	}
+	first, err := s.options.Claim(ctx, claims.ID, claims.TokenExpiry)
+	if err == nil && !first {
+		err = errDenied
+	}
+	if err == nil {
+		where := roomlog.Room{Account: user.Account, Region: user.Region, ID: user.RoomID}
+		session.member, err = s.options.Rooms.Join(ctx, where, user.UserID, session)
+	}
+	if err != nil {
+		session.end()
+		return nil, err
+	}
+	return session, nil
+}
+
+func admission(err error) error {
+	var e *messaging.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code {
+	case messaging.ErrorRoomNotFound:
+		return errRoomGone
+	case messaging.ErrorForbidden:
+		return errPending
+	}
+	return errBusy
+}
+
+func (s *Server) register(x *session) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.draining:
+		return errDraining
+	case s.options.MaxSessions > 0 && len(s.sessions) >= s.options.MaxSessions:
+		return errFull
+	}
+	s.sessions[x] = struct{}{}
+	s.ended.Add(1)
+	return nil
+}
+
+func (s *Server) isDraining() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.draining
+}
+
+func (s *Server) unregister(x *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, x)
+	s.ended.Done()
+}
+
+// Sessions returns how many sessions are open.
+func (s *Server) Sessions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}

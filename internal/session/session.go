@@ -1,0 +1,284 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/parleychat/parley/internal/hub"
+	"github.com/parleychat/parley/internal/id"
+	"github.com/parleychat/parley/internal/limit"
+	"github.com/parleychat/parley/internal/principal"
+	"github.com/parleychat/parley/internal/token"
+	"github.com/parleychat/parley/internal/wsconn"
+	"github.com/parleychat/parley/ivschat"
+	"github.com/parleychat/parley/ivschat/messaging"
+)
+
+// session is one authenticated connection. It is the hub's Conn, so that it
+// can be a member before the connection is open, and the connection's Handler.
+type session struct {
+	server       *Server
+	user         principal.User
+	capabilities token.Capabilities
+	expires      time.Time
+	member       *hub.Member
+	conn         atomic.Pointer[wsconn.Conn] // nil until open
+
+	// The reader's alone.
+	requests limit.Bucket
+	refused  limit.Bucket // requests over the rate; a flood of them ends the session
+
+	mu    sync.Mutex // guards what follows
+	early []byte     // frames that came before the connection was open
+	shut  *closing   // a close that came before
+	// leaving is the message of an expiry that came before, "" for none.
+	leaving string
+	timer   *time.Timer
+	over    bool // the session has expired or ended: only ERROR 401 answers
+	gone    bool // ended
+}
+
+type closing struct {
+	code   uint16
+	reason string
+}
+
+var _ hub.Conn = (*session)(nil)
+
+// abuse is how many times over its rate a session's requests may be before it
+// is closed (spec: unknowns.md U-MSG-21).
+const abuse = 10
+
+// closePolicy is the Close code for abuse (RFC 6455 §7.4.1).
+const closePolicy = 1008
+
+func newSession(s *Server, u principal.User, c token.Claims) *session {
+	return &session{server: s, user: u, capabilities: c.Capabilities, expires: c.SessionExpiry}
+}
+
+// open hands over what came meanwhile, then starts to read.
+func (s *session) open(c *wsconn.Conn) {
+	s.mu.Lock()
+	if len(s.early) > 0 && s.shut == nil {
+		c.Write(s.early)
+	}
+	if s.shut != nil {
+		c.WriteThenClose(s.early, s.shut.code, s.shut.reason)
+	}
+	s.early = nil
+	s.conn.Store(c)
+	s.timer = time.AfterFunc(s.next(time.Now()), s.tick)
+	leaving := s.leaving
+	s.mu.Unlock()
+	c.Serve(s)
+	if leaving != "" {
+		s.expire(leaving)
+	}
+}
+
+// Write implements hub.Conn.
+func (s *session) Write(frames []byte) bool {
+	if c := s.conn.Load(); c != nil {
+		return c.Write(frames)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.conn.Load(); c != nil {
+		return c.Write(frames)
+	}
+	s.early = append(s.early, frames...)
+	return true
+}
+
+// WriteThenClose implements hub.Conn.
+func (s *session) WriteThenClose(frames []byte, code uint16, reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.conn.Load(); c != nil {
+		c.WriteThenClose(frames, code, reason)
+		return
+	}
+	s.early = append(s.early, frames...)
+	s.shut = &closing{code, reason}
+}
+
+// Text implements wsconn.Handler: one request.
+func (s *session) Text(text []byte) {
+	over, abusive := s.count()
+	if abusive {
+		return
+	}
+	r, err := messaging.ParseRequest(text)
+	if err == nil {
+		err = s.act(&r, over)
+	}
+	s.answer(r.RequestID, err)
+}
+
+// count counts a request against the connection's rate, refused ones too.
+func (s *session) count() (over, abusive bool) {
+	now := time.Now()
+	rate := s.server.options.Quotas.ConnectionRequests
+	over = !s.requests.Allow(now, rate)
+	abusive = over && !s.refused.Allow(now, abuse*rate)
+	if abusive {
+		s.conn.Load().Close(closePolicy, "too many requests")
+	}
+	return over, abusive
+}
+
+// Binary implements wsconn.Handler: the protocol has text only.
+func (s *session) Binary() {
+	if _, abusive := s.count(); abusive {
+		return
+	}
+	s.answer("", &messaging.Error{Code: messaging.ErrorInvalid, Message: "frame must be text"})
+}
+
+// Closed implements wsconn.Handler.
+func (s *session) Closed(err error) {
+	s.server.options.Logger.Debug("session ended", "room", s.user.RoomID, "reason", wsconn.Reason(err))
+	s.end()
+}
+
+// act checks in the order of spec messaging.md §6: session, capability, rate,
+// fields; the rest is the service's.
+func (s *session) act(r *messaging.Request, over bool) error {
+	a := actions[r.Action]
+	switch {
+	case s.expired():
+		return errExpired()
+	case !s.capabilities.Has(a.capability):
+		return &messaging.Error{Code: messaging.ErrorForbidden, Message: "The chat token lacks the capability " + string(a.capability)}
+	case over:
+		return &messaging.Error{Code: messaging.ErrorThrottled, Message: messaging.TextThrottled}
+	}
+	if err := r.Check(); err != nil {
+		return err
+	}
+	return a.do(s.server.options.Chat, s.server.ctx, s.user, r)
+}
+
+// answer sends the ERROR of a refused request; the frame of an accepted one
+// comes back from the room.
+func (s *session) answer(requestID string, err error) {
+	if err == nil {
+		return
+	}
+	var e *messaging.Error
+	if !errors.As(err, &e) {
+		s.server.options.Logger.Error("action failed", "room", s.user.RoomID, "error", err)
+		e = &messaging.Error{Code: messaging.ErrorInternal, Message: "An internal error occurred"}
+	}
+	sent := *e
+	sent.RequestID = requestID
+	if sent.ID == "" {
+		sent.ID = id.New()
+	}
+	s.Write(wsconn.AppendText(nil, sent.Append(nil)))
+}
+
+func errExpired() error {
+	return &messaging.Error{Code: messaging.ErrorExpired, Message: "The session has expired"}
+}
+
+func (s *session) expired() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.over || !time.Now().Before(s.expires)
+}
+
+// next is when the session has something to do by itself: ping, or expire.
+func (s *session) next(now time.Time) time.Duration {
+	return min(s.server.options.PingEvery, s.expires.Sub(now))
+}
+
+// tick pings, drops a silent session, or ends an expired one.
+func (s *session) tick() {
+	now := time.Now()
+	if !now.Before(s.expires) {
+		s.expire("The session has expired")
+		return
+	}
+	c := s.conn.Load()
+	silent := now.Sub(c.LastSeen())
+	if silent > s.server.options.PingEvery+s.server.options.PongWithin {
+		c.Abort()
+		return
+	}
+	wait := s.next(now)
+	if silent >= s.server.options.PingEvery {
+		c.Ping()
+		wait = min(wait, s.server.options.PongWithin+time.Millisecond)
+	} else {
+		wait = min(wait, s.server.options.PingEvery-silent)
+	}
+	s.again(wait)
+}
+
+func (s *session) again(wait time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.gone && !s.over {
+		s.timer.Reset(wait)
+	}
+}
+
+// expire asks the client to come back with a new token and, after the grace,
+// drops TCP. A Close frame would keep the JS SDK away for good
+// (spec: messaging.md §4.2).
+func (s *session) expire(message string) {
+	s.mu.Lock()
+	c := s.conn.Load()
+	if s.gone || s.over || c == nil {
+		s.leaving = message
+		s.mu.Unlock()
+		return
+	}
+	s.over = true
+	s.timer.Stop()
+	s.timer = time.AfterFunc(s.server.options.Grace, c.Abort)
+	s.mu.Unlock()
+	s.answer("", &messaging.Error{Code: messaging.ErrorExpired, Message: message})
+}
+
+// abort drops the connection, if there is one.
+func (s *session) abort() {
+	if c := s.conn.Load(); c != nil {
+		c.Abort()
+	}
+}
+
+// end gives back everything the session holds; the first call counts.
+func (s *session) end() {
+	s.mu.Lock()
+	if s.gone {
+		s.mu.Unlock()
+		return
+	}
+	s.gone = true
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	s.mu.Unlock()
+	if s.member != nil {
+		s.member.Leave()
+	}
+	s.server.gauge.Release(limit.Key{Account: s.user.Account, Region: s.user.Region})
+	s.server.unregister(s)
+}
+
+type action struct {
+	capability ivschat.Capability
+	do         func(Chat, context.Context, principal.User, *messaging.Request) error
+}
+
+// actions is the action table.
+var actions = map[messaging.Action]action{
+	messaging.ActionSendMessage:    {ivschat.CapabilitySendMessage, Chat.SendMessage},
+	messaging.ActionDeleteMessage:  {ivschat.CapabilityDeleteMessage, Chat.DeleteMessage},
+	messaging.ActionDisconnectUser: {ivschat.CapabilityDisconnectUser, Chat.DisconnectUser},
+}

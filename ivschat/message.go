@@ -1,0 +1,76 @@
+package ivschat
+
+// SendEventInput sends an application event. Spec: control-plane.md §4.2.
+type SendEventInput struct {
+	// RoomIdentifier is the room's ARN. Required.
+	RoomIdentifier string `json:"roomIdentifier"`
+	// EventName is 1–100 characters, not beginning with "aws:". Required.
+	EventName string `json:"eventName"`
+	// Attributes go with the event: 4 KB of keys and values in all.
+	Attributes map[string]string `json:"attributes,omitzero"`
+}
+
+// MaxEventAttributes is the most bytes, keys and values in UTF-8, that an
+// event's attributes may have.
+const MaxEventAttributes = 4096
+
+// Validate returns every member that breaks a rule.
+func (in *SendEventInput) Validate() []ValidationExceptionField {
+	var c check
+	c.roomARN("roomIdentifier", in.RoomIdentifier)
+	c.length("eventName", in.EventName, 1, 100)
+	c.notReserved("eventName", in.EventName)
+	c.attributes("attributes", in.Attributes, MaxEventAttributes)
+	return c.fields
+}
+
+// SendEventOutput names the event.
+type SendEventOutput struct {
+	ID string `json:"id"`
+}
+
+// DeleteMessageInput tells a room's clients to drop a message. Spec: control-plane.md §4.3.
+type DeleteMessageInput struct {
+	// RoomIdentifier is the room's ARN. Required.
+	RoomIdentifier string `json:"roomIdentifier"`
+	// ID is the message's, 12 letters and digits. Required.
+	ID string `json:"id"`
+	// Reason is 1–256 characters.
+	Reason *string `json:"reason,omitzero"`
+}
+
+// Validate returns every member that breaks a rule.
+func (in *DeleteMessageInput) Validate() []ValidationExceptionField {
+	var c check
+	c.roomARN("roomIdentifier", in.RoomIdentifier)
+	c.messageID("id", in.ID)
+	c.reason("reason", in.Reason)
+	return c.fields
+}
+
+// DeleteMessageOutput names the operation, not the message deleted.
+type DeleteMessageOutput struct {
+	ID string `json:"id"`
+}
+
+// DisconnectUserInput ends a user's connections to a room. Spec: control-plane.md §4.4.
+type DisconnectUserInput struct {
+	// RoomIdentifier is the room's ARN. Required.
+	RoomIdentifier string `json:"roomIdentifier"`
+	// UserID is 1–128 characters. Required.
+	UserID string `json:"userId"`
+	// Reason is 1–256 characters.
+	Reason *string `json:"reason,omitzero"`
+}
+
+// Validate returns every member that breaks a rule.
+func (in *DisconnectUserInput) Validate() []ValidationExceptionField {
+	var c check
+	c.roomARN("roomIdentifier", in.RoomIdentifier)
+	c.length("userId", in.UserID, 1, 128)
+	c.reason("reason", in.Reason)
+	return c.fields
+}
+
+// DisconnectUserOutput has no members.
+type DisconnectUserOutput struct{}

@@ -1,0 +1,235 @@
+package ivschat
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/parleychat/parley/internal/arn"
+	"github.com/parleychat/parley/internal/id"
+)
+
+const required = "is required"
+
+// check collects every broken rule of one input, by member, in the model's words.
+// Lengths are Unicode code points unless a rule says bytes.
+type check struct {
+	fields []ValidationExceptionField
+}
+
+func (c *check) add(name, message string) {
+	c.fields = append(c.fields, ValidationExceptionField{Name: name, Message: message})
+}
+
+func (c *check) addf(name, format string, args ...any) {
+	c.add(name, fmt.Sprintf(format, args...))
+}
+
+func index(name string, i int) string { return fmt.Sprintf("%s[%d]", name, i) }
+
+func (c *check) length(name, value string, least, most int) bool {
+	n := utf8.RuneCountInString(value)
+	if n >= least && n <= most {
+		return true
+	}
+	if n == 0 {
+		c.add(name, required)
+	} else {
+		c.addf(name, "length must be between %d and %d", least, most)
+	}
+	return false
+}
+
+func (c *check) bounds(name string, value *int32, least, most int32) {
+	if value != nil && (*value < least || *value > most) {
+		c.addf(name, "value must be between %d and %d", least, most)
+	}
+}
+
+func (c *check) oneOf(name, value string, values ...string) {
+	if !slices.Contains(values, value) {
+		c.addf(name, "value must be one of %s", strings.Join(values, ", "))
+	}
+}
+
+func (c *check) pattern(name, value string, pattern *regexp.Regexp) {
+	if !pattern.MatchString(value) {
+		c.addf(name, "value must match %s", strings.Trim(pattern.String(), "^$"))
+	}
+}
+
+var (
+	namePattern   = regexp.MustCompile(`^[a-zA-Z0-9-_]*$`)
+	lambdaPattern = regexp.MustCompile(`^arn:aws:lambda:[a-z0-9-]+:[0-9]{12}:function:.+$`)
+	bucketPattern = regexp.MustCompile(`^[a-z0-9-.]+$`)
+	groupPattern  = regexp.MustCompile(`^[\.\-_/#A-Za-z0-9]+$`)
+	streamPattern = regexp.MustCompile(`^[a-zA-Z0-9_.-]+$`)
+)
+
+func (c *check) name(name string, value *string) {
+	if value != nil && c.length(name, *value, 0, 128) {
+		c.pattern(name, *value, namePattern)
+	}
+}
+
+func (c *check) nextToken(name string, value *string) {
+	if value != nil {
+		c.length(name, *value, 0, 1024)
+	}
+}
+
+func (c *check) reason(name string, value *string) {
+	if value != nil && *value == "" {
+		c.addf(name, "length must be between 1 and 256")
+		return
+	}
+	if value != nil {
+		c.length(name, *value, 1, 256)
+	}
+}
+
+func (c *check) messageID(name, value string) {
+	switch {
+	case value == "":
+		c.add(name, required)
+	case !id.Valid(value):
+		c.addf(name, "value must be %d letters and digits", id.Length)
+	}
+}
+
+func (c *check) roomARN(name, value string) { c.arn(name, value, arn.Room) }
+
+func (c *check) loggingConfigurationARN(name, value string) {
+	c.arn(name, value, arn.LoggingConfiguration)
+}
+
+func (c *check) arn(name, value, resourceType string) {
+	if !c.length(name, value, 1, arn.MaxLength) {
+		return
+	}
+	if a, ok := arn.Parse(value); !ok || a.Type != resourceType {
+		c.addf(name, "value must be the ARN of a %s", strings.ReplaceAll(resourceType, "-", " "))
+	}
+}
+
+// resourceARN departs from the model on purpose: its pattern for the tag
+// operations matches no real ARN (spec: control-plane.md §1.2).
+func (c *check) resourceARN(name, value string) {
+	if !c.length(name, value, 1, arn.MaxLength) {
+		return
+	}
+	if _, ok := arn.Parse(value); !ok {
+		c.add(name, "value must be the ARN of a room or a logging configuration")
+	}
+}
+
+func (c *check) lambdaARN(name string, value *string) {
+	if value != nil && *value != "" && c.length(name, *value, 0, 170) && !lambdaPattern.MatchString(*value) {
+		c.add(name, "value must be the ARN of a Lambda function")
+	}
+}
+
+func (c *check) handler(name string, h *MessageReviewHandler) {
+	if h == nil {
+		return
+	}
+	c.lambdaARN(name+".uri", h.URI)
+	if h.FallbackResult != nil {
+		c.oneOf(name+".fallbackResult", string(*h.FallbackResult), string(FallbackResultAllow), string(FallbackResultDeny))
+	}
+}
+
+func (c *check) loggingConfigurations(name string, identifiers []string) {
+	if len(identifiers) > 3 {
+		c.add(name, "length must be between 0 and 3")
+	}
+	for i, identifier := range identifiers {
+		c.loggingConfigurationARN(index(name, i), identifier)
+		if slices.Contains(identifiers[:i], identifier) {
+			c.add(index(name, i), "must not be named twice")
+		}
+	}
+}
+
+func (c *check) destination(name string, d *DestinationConfiguration) {
+	if d == nil {
+		return
+	}
+	members := 0
+	if d.S3 != nil {
+		members++
+		if c.length(name+".s3.bucketName", d.S3.BucketName, 3, 63) {
+			c.pattern(name+".s3.bucketName", d.S3.BucketName, bucketPattern)
+		}
+	}
+	if d.CloudWatchLogs != nil {
+		members++
+		if c.length(name+".cloudWatchLogs.logGroupName", d.CloudWatchLogs.LogGroupName, 1, 512) {
+			c.pattern(name+".cloudWatchLogs.logGroupName", d.CloudWatchLogs.LogGroupName, groupPattern)
+		}
+	}
+	if d.Firehose != nil {
+		members++
+		if c.length(name+".firehose.deliveryStreamName", d.Firehose.DeliveryStreamName, 1, 64) {
+			c.pattern(name+".firehose.deliveryStreamName", d.Firehose.DeliveryStreamName, streamPattern)
+		}
+	}
+	if members != 1 {
+		c.add(name, "must have exactly one of s3, cloudWatchLogs, firehose")
+	}
+}
+
+// tags holds the general tagging rules too: reserved prefix and characters
+// (spec: control-plane.md §4.5).
+func (c *check) tags(name string, tags map[string]string) {
+	if len(tags) > MaxTags {
+		c.addf(name, "length must be between 0 and %d", MaxTags)
+	}
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		at := fmt.Sprintf("%s[%s]", name, key)
+		value := tags[key]
+		switch {
+		case !c.length(at, key, 1, 128) || !c.length(at, value, 0, 256):
+		case strings.HasPrefix(strings.ToLower(key), "aws:"):
+			c.add(at, `key must not begin with "aws:"`)
+		case !taggable(key) || !taggable(value):
+			c.add(at, "key and value may have letters, digits, spaces and + - = . _ : / @")
+		}
+	}
+}
+
+func taggable(s string) bool {
+	for _, r := range s {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && !unicode.Is(unicode.Zs, r) &&
+			!strings.ContainsRune("+-=._:/@", r) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *check) notReserved(name, value string) {
+	if strings.HasPrefix(value, "aws:") {
+		c.add(name, `value must not begin with "aws:", which is reserved`)
+	}
+}
+
+func (c *check) attributes(name string, attributes map[string]string, most int) {
+	if AttributeBytes(attributes) > most {
+		c.addf(name, "keys and values must be at most %d bytes in all", most)
+	}
+}
+
+// AttributeBytes returns the size that limits on attributes count: the UTF-8
+// bytes of keys and values (spec: unknowns.md U-CP-05).
+func AttributeBytes(attributes map[string]string) int {
+	n := 0
+	for key, value := range attributes {
+		n += len(key) + len(value)
+	}
+	return n
+}
