@@ -4,23 +4,19 @@ package ivschat
 type SendEventInput struct {
 	// RoomIdentifier is the room's ARN. Required.
 	RoomIdentifier string `json:"roomIdentifier"`
-	// EventName is 1–100 characters, not beginning with "aws:". Required.
+	// EventName is 1–100 characters. Names that begin with "aws:" are the
+	// service's own. Required.
 	EventName string `json:"eventName"`
-	// Attributes go with the event: 4 KB of keys and values in all.
+	// Attributes go with the event: 4 KB of keys and values in all, or what the
+	// server is set to take.
 	Attributes map[string]string `json:"attributes,omitzero"`
 }
-
-// MaxEventAttributes is the most bytes, keys and values in UTF-8, that an
-// event's attributes may have.
-const MaxEventAttributes = 4096
 
 // Validate returns every member that breaks a rule.
 func (in *SendEventInput) Validate() []ValidationExceptionField {
 	var c check
 	c.roomARN("roomIdentifier", in.RoomIdentifier)
 	c.length("eventName", in.EventName, 1, 100)
-	c.notReserved("eventName", in.EventName)
-	c.attributes("attributes", in.Attributes, MaxEventAttributes)
 	return c.fields
 }
 

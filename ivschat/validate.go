@@ -212,12 +212,6 @@ func taggable(s string) bool {
 	return true
 }
 
-func (c *check) notReserved(name, value string) {
-	if strings.HasPrefix(value, "aws:") {
-		c.add(name, `value must not begin with "aws:", which is reserved`)
-	}
-}
-
 func (c *check) attributes(name string, attributes map[string]string, most int) {
 	if AttributeBytes(attributes) > most {
 		c.addf(name, "keys and values must be at most %d bytes in all", most)

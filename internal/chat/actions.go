@@ -75,7 +75,8 @@ func (a Actions) SendMessage(ctx context.Context, u principal.User, r *messaging
 		terms.Rate = int(room.MaximumMessageRatePerSecond)
 	}
 	entry := roomlog.Entry{Kind: roomlog.KindMessage, ID: message.ID, Time: received, Payload: message.Append(nil)}
-	return a.answer(where, a.append(ctx, where, entry, terms))
+	_, err = a.service.Log.Append(ctx, where, entry, terms)
+	return a.answer(where, err)
 }
 
 // review decides a message of a room that has a handler. Handlers are not
@@ -123,11 +124,6 @@ func (a Actions) allow(where roomlog.Room, what string, rate int) error {
 		return nil
 	}
 	return refuse(messaging.ErrorThrottled, messaging.TextThrottled)
-}
-
-func (a Actions) append(ctx context.Context, where roomlog.Room, e roomlog.Entry, t roomlog.Terms) error {
-	_, err := a.service.Log.Append(ctx, where, e, t)
-	return err
 }
 
 // answer turns the room log's refusals into the wire's.

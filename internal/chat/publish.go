@@ -2,6 +2,8 @@ package chat
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/parleychat/parley/internal/id"
@@ -13,12 +15,31 @@ import (
 
 // SendEvent implements ivschat.API.
 func (s *Service) SendEvent(ctx context.Context, in *ivschat.SendEventInput) (*ivschat.SendEventOutput, error) {
+	if fields := s.checkEvent(in); len(fields) > 0 {
+		return nil, ivschat.Invalid(append(in.Validate(), fields...)...)
+	}
 	event := messaging.Event{Name: in.EventName, Attributes: in.Attributes}
 	id, err := s.operate(ctx, "SendEvent", in, in.RoomIdentifier, 0, roomlog.Entry{Kind: roomlog.KindEvent}, event)
 	if err != nil {
 		return nil, err
 	}
 	return &ivschat.SendEventOutput{ID: id}, nil
+}
+
+// checkEvent holds the rules on events that are settings (spec: unknowns.md
+// U-CP-04, U-CP-14).
+func (s *Service) checkEvent(in *ivschat.SendEventInput) (fields []ivschat.ValidationExceptionField) {
+	if strings.HasPrefix(in.EventName, "aws:") && !s.ReservedEvents {
+		fields = append(fields, ivschat.ValidationExceptionField{
+			Name: "eventName", Message: `value must not begin with "aws:", which is reserved`,
+		})
+	}
+	if ivschat.AttributeBytes(in.Attributes) > s.EventAttributes {
+		fields = append(fields, ivschat.ValidationExceptionField{
+			Name: "attributes", Message: fmt.Sprintf("keys and values must be at most %d bytes in all", s.EventAttributes),
+		})
+	}
+	return fields
 }
 
 // DeleteMessage implements ivschat.API. Any well-formed id succeeds: there is

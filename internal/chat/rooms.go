@@ -31,7 +31,7 @@ func (s *Service) CreateRoom(ctx context.Context, in *ivschat.CreateRoomInput) (
 	if err := s.checkHandler(t, in.MessageReviewHandler); err != nil {
 		return nil, err
 	}
-	room := newRoom(t, id.New())
+	room := NewRoom(t, id.New())
 	change(room, in.Name, in.MaximumMessageRatePerSecond, in.MaximumMessageLength,
 		in.MessageReviewHandler, in.LoggingConfigurationIdentifiers)
 	if in.Tags != nil {
@@ -47,7 +47,8 @@ func (s *Service) CreateRoom(ctx context.Context, in *ivschat.CreateRoomInput) (
 	return room, nil
 }
 
-func newRoom(t store.Tenant, roomID string) *ivschat.Room {
+// NewRoom returns a room with every default, not yet stored.
+func NewRoom(t store.Tenant, roomID string) *ivschat.Room {
 	created := now()
 	return &ivschat.Room{
 		Arn: arn.ARN{Region: t.Region, Account: t.Account, Type: arn.Room, ID: roomID}.String(),

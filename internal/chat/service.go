@@ -29,6 +29,10 @@ type Options struct {
 	Quotas limit.Profile
 	// TokenValidity is how long a chat token opens a connection: 1 minute.
 	TokenValidity time.Duration
+	// EventAttributes is the most bytes of an event's attributes: 4,096.
+	EventAttributes int
+	// ReservedEvents lets SendEvent use names that begin with "aws:".
+	ReservedEvents bool
 	// CacheAge is how stale a room may be when the entry that should have
 	// dropped it was missed: 5 seconds.
 	CacheAge time.Duration
@@ -52,6 +56,9 @@ var _ ivschat.API = (*Service)(nil)
 func New(o Options) *Service {
 	if o.TokenValidity == 0 {
 		o.TokenValidity = time.Minute
+	}
+	if o.EventAttributes == 0 {
+		o.EventAttributes = 4096
 	}
 	if o.CacheAge == 0 {
 		o.CacheAge = 5 * time.Second

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/parleychat/parley/internal/config"
+	"github.com/parleychat/parley/internal/server"
+)
+
+// started is what a started server tells about itself.
+type started struct {
+	Product         string `json:"product"`
+	Version         string `json:"version"`
+	Mode            string `json:"mode"`
+	API             string `json:"api"`
+	WebSocket       string `json:"ws"`
+	Region          string `json:"region"`
+	Account         string `json:"account"`
+	AccessKeyID     string `json:"accessKeyId"`
+	SecretAccessKey string `json:"secretAccessKey,omitempty"` // of a key that was made just now, or of dev mode
+	Data            string `json:"data,omitempty"`
+	Lobby           string `json:"lobby,omitempty"`
+	Ready           bool   `json:"ready"`
+	local           string // where it listens, as a URL
+}
+
+func facts(s *server.Server, addr, lobby string, dev bool) started {
+	f := started{
+		Product: "parley", Version: version, Mode: "serve", Region: s.Config.Region,
+		Account: s.Keys.AccessKey.Account, AccessKeyID: s.Keys.AccessKey.ID, Data: s.Config.Data, Lobby: lobby, Ready: true,
+		local: "http://" + reachable(addr),
+	}
+	if dev {
+		f.Mode, f.Data = "dev", ""
+	}
+	if dev || s.FirstRun {
+		f.SecretAccessKey = string(s.Keys.AccessKey.Secret)
+	}
+	f.API = f.local
+	if s.Config.PublicURL != "" {
+		f.API = strings.TrimSuffix(s.Config.PublicURL, "/")
+	}
+	f.WebSocket = "ws" + strings.TrimPrefix(f.API, "http")
+	return f
+}
+
+// reachable is a listener's address as a client on this machine writes it.
+func reachable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// announce prints the banner and then, always, the ready line.
+func announce(out *os.File, c *config.Config, f started) error {
+	document, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	switch c.Banner {
+	case "json":
+		fmt.Fprintf(out, "%s\n", document)
+	case "plain":
+		banner(out, f)
+	case "auto":
+		// A secret that exists nowhere else must be seen, whatever reads it.
+		if isTerminal(out) || f.SecretAccessKey != "" {
+			banner(out, f)
+		}
+	}
+	if c.ReadyFile != "" {
+		f.SecretAccessKey = ""
+		if document, err = json.Marshal(f); err != nil {
+			return err
+		}
+		if err := writeFile(c.ReadyFile, append(document, '\n')); err != nil {
+			return fmt.Errorf("ready-file: %w", err)
+		}
+	}
+	fmt.Fprintf(out, "parley ready %s\n", f.local)
+	return nil
+}
+
+func banner(w io.Writer, f started) {
+	if f.Mode == "dev" {
+		fmt.Fprintf(w, "parley %s · dev mode · in memory · loopback only · signatures are not verified\n\n", f.Version)
+	} else {
+		fmt.Fprintf(w, "parley %s · data in %s\n\n", f.Version, f.Data)
+	}
+	fmt.Fprintf(w, "  API          %s\n  Messaging    %s\n", f.API, f.WebSocket)
+	if f.Lobby != "" {
+		fmt.Fprintf(w, "  Room         lobby   %s\n", f.Lobby)
+	}
+	if f.SecretAccessKey == "" {
+		fmt.Fprintf(w, "  Access key   %s\n\n", f.AccessKeyID)
+		return
+	}
+	fmt.Fprint(w, "\n  Paste, then use any AWS SDK or the CLI:\n\n")
+	fmt.Fprintf(w, "    export AWS_ENDPOINT_URL_IVSCHAT=%s AWS_REGION=%s\n", f.API, f.Region)
+	fmt.Fprintf(w, "    export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s\n", f.AccessKeyID, f.SecretAccessKey)
+	if f.Lobby == "" {
+		fmt.Fprint(w, "    aws ivschat create-room --name lobby\n\n")
+		return
+	}
+	fmt.Fprintf(w, "    aws ivschat create-chat-token --room-identifier %s \\\n", f.Lobby)
+	fmt.Fprint(w, "        --user-id ana --capabilities SEND_MESSAGE DELETE_MESSAGE DISCONNECT_USER\n\n")
+}

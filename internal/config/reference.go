@@ -1,0 +1,51 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Reference returns the page that documents every setting, in Markdown.
+func Reference() string {
+	var b strings.Builder
+	b.WriteString(referenceHead)
+	for _, s := range settings() {
+		flag := "none"
+		if !s.flagless() {
+			flag = "`--" + s.name + "`"
+		}
+		fallback := "none"
+		if s.fallback != "" {
+			fallback = "`" + s.fallback + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | `%s` | %s | %s | %s |\n", s.name, flag, envName(s.name), s.kind, fallback, s.doc)
+	}
+	return b.String()
+}
+
+const referenceHead = `# Configuration
+
+<!-- Made from the table in internal/config: go test ./internal/config -update -->
+
+Nothing needs to be set. A value comes from, in this order: a flag, an environment variable, the settings file, the
+default. Flags may be given as ` + "`--listen :7878` or `--listen=:7878`" + `; an environment variable that is empty counts as not set.
+
+The file is YAML, named by ` + "`--config FILE` (`-c FILE`) or `PARLEY_CONFIG`" + `: one setting per line, by the names below.
+
+` + "```yaml" + `
+listen: 0.0.0.0:7878
+data: /var/lib/parley
+token-validity: 10m
+trusted-proxies: [10.0.0.0/8]
+` + "```" + `
+
+What nothing reads is an error: a name in the file or a ` + "`PARLEY_*`" + ` variable that is not below stops the server, which
+names the nearest that is. (The variables that Kubernetes makes for a Service called ` + "`parley`" + ` are let be.) All mistakes are
+reported at once. ` + "`parley config print`" + ` shows every value and where it came from.
+
+Durations are numbers with a unit: ` + "`500ms`, `30s`, `5m`, `1h30m`" + `. Sizes are bytes, or have a unit: ` + "`64KiB`, `1MiB`" + `. Lists
+are separated by commas; in the file they may be YAML lists, and a flag may be repeated.
+
+| Setting | Flag | Environment | Type | Default | Meaning |
+| --- | --- | --- | --- | --- | --- |
+`

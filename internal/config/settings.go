@@ -1,0 +1,103 @@
+package config
+
+import "time"
+
+// setting is a row of the table: a kind of value bound to its place in Config.
+type setting struct {
+	name     string
+	kind     string
+	fallback string // the default, as a user would write it
+	doc      string
+	secret   bool // never a flag, never shown
+	parse    func(*Config, string) error
+	format   func(*Config) string
+	check    func(*Config) error
+}
+
+func row[T any](name string, at func(*Config) *T, k kind[T], fallback, doc string) setting {
+	return setting{
+		name: name, kind: k.name, fallback: fallback, doc: doc, secret: k.secret,
+		parse: func(c *Config, text string) error {
+			value, err := k.read(text)
+			if err != nil {
+				return err
+			}
+			*at(c) = value
+			return nil
+		},
+		format: func(c *Config) string { return k.format(*at(c)) },
+		check:  func(c *Config) error { return k.verify(*at(c)) },
+	}
+}
+
+// settings is the table. Its order is that of the reference page.
+func settings() []setting {
+	return []setting{
+		row("data", func(c *Config) *string { return &c.Data }, text("path", required), "./parley-data",
+			"Directory of everything the server keeps: database, access key, token keys. Made, for its owner alone, if missing."),
+		row("listen", func(c *Config) *string { return &c.Listen }, text("host:port", address), "127.0.0.1:7878",
+			"Where to listen, for both the control plane and messaging. Port 0 takes a free one; `:7878` listens on all interfaces."),
+		row("public-url", func(c *Config) *string { return &c.PublicURL }, text("URL", webURL), "",
+			"How clients reach the server, if not at `listen`; used in what is printed, never to route."),
+		row("ready-file", func(c *Config) *string { return &c.ReadyFile }, text("path", anything), "",
+			"File to write, as JSON, once the server listens. For scripts that wait on it."),
+
+		row("account-id", func(c *Config) *string { return &c.AccountID }, text("account", account), "000000000000",
+			"Account of the access key: 12 digits, part of every ARN."),
+		row("access-key-id", func(c *Config) *string { return &c.AccessKeyID }, text("access key id", accessKeyID), "",
+			"Access key to use instead of the one kept under `data`. Needs `secret-access-key`. Not a flag, as the two belong together."),
+		row("secret-access-key", func(c *Config) *Secret { return &c.SecretAccessKey }, secretKind(), "",
+			"Its secret, 16 to 128 characters. Not a flag: command lines are seen by everyone on the machine."),
+		row("pending-accounts", func(c *Config) *[]string { return &c.PendingAccounts }, list(text("account", account)), "",
+			"Accounts to suspend: what they create, update, delete, issue or send is answered with PendingVerification."),
+		row("region", func(c *Config) *string { return &c.Region }, text("region", region), "us-west-2",
+			"Region where one is needed and no request names it."),
+		row("regions", func(c *Config) *[]string { return &c.Regions }, list(text("region", region)), "",
+			"Regions that signatures may be scoped to; none listed accepts any. Rooms of one region are not seen from another."),
+		row("presigned", func(c *Config) *bool { return &c.Presigned }, boolean(), "true",
+			"Serve requests signed in their query (presigned URLs)."),
+		row("clock-skew", func(c *Config) *time.Duration { return &c.ClockSkew }, duration(0, 15*time.Minute), "5m",
+			"How far a signature's time may be from the server's."),
+		row("trusted-proxies", prefixes, list(network()), "",
+			"Proxies whose X-Forwarded-For, X-Forwarded-Host and X-Forwarded-Proto are believed."),
+
+		row("quotas", func(c *Config) *string { return &c.Quotas }, enum("default", "aws", "none"), "default",
+			"Quota profile: `default` has field limits, room rates and object quotas; `aws` every quota of IVS Chat; `none` lifts what can be lifted."),
+		row("max-body", func(c *Config) *Size { return &c.MaxBody }, size(16*KiB, 16*MiB), "256KiB",
+			"Largest body of a control-plane request; beyond it, 413."),
+		row("token-validity", func(c *Config) *time.Duration { return &c.TokenValidity }, duration(5*time.Second, 180*time.Minute), "60s",
+			"How long a chat token can open a connection. The official JavaScript SDK connects anew before it is over, so longer means fewer handshakes."),
+		row("event-attributes-limit", func(c *Config) *Size { return &c.EventAttributesLimit }, size(1*KiB, 64*KiB), "4KiB",
+			"Most bytes, keys and values together, of the attributes of SendEvent."),
+		row("allow-reserved-events", func(c *Config) *bool { return &c.AllowReservedEvents }, boolean(), "false",
+			"Let SendEvent use names that begin with `aws:`."),
+
+		row("handshake-rate", func(c *Config) *int { return &c.HandshakeRate }, number(0, 1_000_000), "0",
+			"Most WebSocket handshakes per second on this node; beyond it, 503. 0 is no limit."),
+		row("max-connections", func(c *Config) *int { return &c.MaxConnections }, number(0, 10_000_000), "0",
+			"Most connections on this node; beyond it, 429. 0 leaves it to the quotas."),
+		row("max-frame", func(c *Config) *Size { return &c.MaxFrame }, size(8*KiB, 1*MiB), "16KiB",
+			"Largest message a client may send over its connection, in all fragments; beyond it, close 1009."),
+		row("send-queue", func(c *Config) *Size { return &c.SendQueue }, size(16*KiB, 64*MiB), "256KiB",
+			"Most bytes that wait for one slow viewer before its connection is closed."),
+		row("send-buffer", func(c *Config) *Size { return &c.SendBuffer }, size(4*KiB, 16*MiB), "64KiB",
+			"Send buffer asked of the kernel for each connection."),
+		row("ping-interval", func(c *Config) *time.Duration { return &c.PingInterval }, duration(time.Second, time.Hour), "30s",
+			"How often each connection is pinged."),
+		row("pong-timeout", func(c *Config) *time.Duration { return &c.PongTimeout }, duration(time.Second, time.Hour), "10s",
+			"How long after a ping a silent connection is dropped. At most `ping-interval`."),
+		row("expiry-grace", func(c *Config) *time.Duration { return &c.ExpiryGrace }, duration(0, time.Minute), "3s",
+			"How long a connection stays open after its session expired and was told so."),
+
+		row("drain-delay", func(c *Config) *time.Duration { return &c.DrainDelay }, duration(0, 10*time.Minute), "0s",
+			"How long to go on serving after SIGTERM, not ready any more, so that load balancers look elsewhere first."),
+		row("drain-timeout", func(c *Config) *time.Duration { return &c.DrainTimeout }, duration(0, time.Hour), "30s",
+			"How long to take for moving connections away, in batches, before what is left is cut."),
+
+		row("log-level", levelOf, level(), "info", "Least severe log records to write."),
+		row("log-format", func(c *Config) *string { return &c.LogFormat }, enum("auto", "text", "json"), "auto",
+			"Form of the log on stderr; `auto` is text on a terminal, JSON otherwise."),
+		row("banner", func(c *Config) *string { return &c.Banner }, enum("auto", "plain", "json", "none"), "auto",
+			"What to print on stdout at the start; `auto` greets a terminal and is terse otherwise."),
+	}
+}

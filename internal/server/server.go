@@ -1,0 +1,210 @@
+// Package server is the composition root: it makes of settings the parts of a
+// Parley, serves them on one port, and stops them in order.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/parleychat/parley/internal/api"
+	"github.com/parleychat/parley/internal/chat"
+	"github.com/parleychat/parley/internal/config"
+	"github.com/parleychat/parley/internal/hub"
+	"github.com/parleychat/parley/internal/keys"
+	"github.com/parleychat/parley/internal/limit"
+	"github.com/parleychat/parley/internal/roomlog"
+	"github.com/parleychat/parley/internal/roomlog/memlog"
+	"github.com/parleychat/parley/internal/session"
+	"github.com/parleychat/parley/internal/store"
+	"github.com/parleychat/parley/internal/wsconn"
+)
+
+// Server is a whole Parley.
+type Server struct {
+	Config *config.Config
+	Keys   keys.Keys
+	// FirstRun says that the access key was made just now.
+	FirstRun bool
+
+	logger   *slog.Logger
+	store    *store.Store
+	log      *memlog.Log
+	hub      *hub.Hub
+	chat     *chat.Service
+	sessions *session.Server
+	handler  http.Handler
+	draining atomic.Bool
+}
+
+// New makes the parts. In dev mode everything is in memory and credentials are
+// not verified; else data and keys are under the data directory. Close it, or
+// let Serve do so.
+func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (_ *Server, err error) {
+	s := &Server{Config: c, logger: logger}
+	quotas, err := limit.Lookup(c.Quotas)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.loadKeys(dev); err != nil {
+		return nil, err
+	}
+	path := ""
+	if !dev {
+		path = filepath.Join(c.Data, "parley.db")
+	}
+	if s.store, err = store.Open(ctx, path); err != nil {
+		return nil, fmt.Errorf("open the store: %w", err)
+	}
+	ring, err := s.Keys.Ring()
+	if err != nil {
+		s.store.Close()
+		return nil, err
+	}
+	s.log = memlog.New(memlog.Options{Outbox: outbox{s.store}})
+	s.hub = hub.New(s.log, hub.Options{Control: func(r roomlog.Room) { s.chat.DropRoom(r) }})
+	s.chat = chat.New(chat.Options{
+		Store: s.store, Log: s.log, Tokens: ring, Pager: s.Keys.Pager(), Quotas: quotas,
+		TokenValidity: c.TokenValidity, EventAttributes: int(c.EventAttributesLimit),
+		ReservedEvents: c.AllowReservedEvents, Overloaded: s.hub.Overloaded, Logger: logger,
+		Pending: func(account string) bool { return slices.Contains(c.PendingAccounts, account) },
+	})
+	s.sessions = session.New(session.Options{
+		Chat: s.chat.Actions(), Rooms: s.hub, Tokens: ring, Claim: s.store.ClaimToken, Quotas: quotas,
+		Conn:     wsconn.Options{MaxMessage: int(c.MaxFrame), QueueBytes: int(c.SendQueue), SendBuffer: int(c.SendBuffer)},
+		ClientIP: s.clientIP, PingEvery: c.PingInterval, PongWithin: c.PongTimeout, Grace: c.ExpiryGrace,
+		HandshakeRate: c.HandshakeRate, MaxSessions: c.MaxConnections, Logger: logger,
+	})
+	s.handler = s.routes(api.New(s.apiOptions(quotas, dev)))
+	return s, nil
+}
+
+// loadKeys takes the access key from the settings, or the one kept under the
+// data directory.
+func (s *Server) loadKeys(dev bool) (err error) {
+	s.Keys = keys.Dev()
+	if !dev {
+		if s.Keys, s.FirstRun, err = keys.Load(s.Config.Data); err != nil {
+			return err
+		}
+	}
+	given := keys.AccessKey{ID: s.Config.AccessKeyID, Secret: s.Config.SecretAccessKey}
+	if given.ID != "" {
+		s.FirstRun = false // nothing was made that has to be shown
+	}
+	if s.Config.Explicit("account-id") || given.ID != "" {
+		given.Account = s.Config.AccountID
+	}
+	s.Keys = s.Keys.Override(given)
+	if !dev && s.Keys.AccessKey.IsDev() {
+		return errors.New("the access key of `parley dev` is public: set another, or unset it to have one made")
+	}
+	return nil
+}
+
+// Service is the control plane in process.
+func (s *Server) Service() *chat.Service { return s.chat }
+
+// Handler is everything on the one port.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Serve serves the listener until the context ends, then stops in order:
+// readiness off, sessions drained, requests finished, store closed. Give up,
+// when it ends, cuts the stop short. It closes the server.
+func (s *Server) Serve(ctx, giveUp context.Context, l net.Listener) error {
+	defer s.Close()
+	web := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- web.Serve(l) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	s.drain(giveUp)
+	if err := web.Shutdown(giveUp); err != nil {
+		web.Close()
+	}
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) drain(giveUp context.Context) {
+	s.draining.Store(true)
+	s.logger.Info("stopping", "sessions", s.sessions.Sessions())
+	ctx, cancel := context.WithTimeout(giveUp, s.Config.DrainDelay+s.Config.DrainTimeout+2*s.Config.ExpiryGrace)
+	defer cancel()
+	if s.Config.DrainDelay > 0 {
+		select {
+		case <-ctx.Done():
+		case <-time.After(s.Config.DrainDelay):
+		}
+	}
+	s.sessions.Drain(ctx, s.Config.DrainTimeout)
+}
+
+// Close ends the parts, those that feed others first. Sessions are cut.
+func (s *Server) Close() {
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	s.sessions.Drain(now, 0)
+	s.log.Close()
+	s.hub.Close()
+	if err := s.store.Close(); err != nil {
+		s.logger.Error("close the store", "error", err)
+	}
+}
+
+// outbox keeps the entries of logged rooms in the store.
+type outbox struct{ store *store.Store }
+
+// Put implements memlog.Outbox.
+func (o outbox) Put(ctx context.Context, records []memlog.Record) error {
+	rows := make([]store.OutboxRecord, len(records))
+	for i, r := range records {
+		rows[i] = store.OutboxRecord{
+			Tenant: store.Tenant{Account: r.Room.Account, Region: r.Room.Region}, RoomID: r.Room.ID,
+			LoggingConfigurations: r.LoggingConfigurations, EntryID: r.Entry.ID, Type: recordType(r.Entry.Kind),
+			Time: r.Entry.Time, Payload: r.Entry.Payload,
+		}
+	}
+	return o.store.AppendOutbox(ctx, rows)
+}
+
+// recordType is a chat log record's type (spec: logging.md §2).
+func recordType(k roomlog.Kind) string {
+	if k == roomlog.KindMessage {
+		return "MESSAGE"
+	}
+	return "EVENT"
+}
+
+// lobbyID is the fixed id of the room that dev mode begins with, so that what
+// was pasted yesterday works today.
+const lobbyID = "lobbyDev0001"
+
+// Seed makes the room named lobby and returns its ARN.
+func (s *Server) Seed(ctx context.Context) (string, error) {
+	t := store.Tenant{Account: s.Keys.AccessKey.Account, Region: s.Config.Region}
+	room := chat.NewRoom(t, lobbyID)
+	room.Name = "lobby"
+	if err := s.store.CreateRoom(ctx, t, room, 0); err != nil {
+		return "", fmt.Errorf("make the lobby: %w", err)
+	}
+	return room.Arn, nil
+}
