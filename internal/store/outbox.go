@@ -1,0 +1,122 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// OutboxRecord is a chat-log record of a logged room that waits for delivery.
+type OutboxRecord struct {
+	ID int64 // assigned by AppendOutbox; grows in the order of appends and is never used again
+	Tenant
+	RoomID                string
+	LoggingConfigurations []string // ARNs
+	EntryID               string
+	Type                  string // "MESSAGE" or "EVENT"
+	Time                  time.Time
+	Payload               []byte
+}
+
+// AppendOutbox adds the records, all or none, in their order, and sets their
+// ids. They are on stable storage when it returns nil. The records must not
+// change until it returned. Times keep their milliseconds.
+func (s *Store) AppendOutbox(ctx context.Context, records []OutboxRecord) error {
+	if len(records) == 0 {
+		return nil
+	}
+	var last int64
+	err := s.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		bytes := 0
+		for i := range records {
+			bytes += len(records[i].Payload)
+		}
+		if err := tx.QueryRowContext(ctx, `
+			UPDATE outbox_size SET last_id = last_id + $1, records = records + $1, bytes = bytes + $2
+			WHERE id = 1 RETURNING last_id`, len(records), bytes).Scan(&last); err != nil {
+			return err
+		}
+		return insertOutbox(ctx, tx, records, last-int64(len(records)))
+	})
+	if err != nil {
+		return fmt.Errorf("append to outbox: %w", err)
+	}
+	for i := range records {
+		records[i].ID = last - int64(len(records)-1-i)
+	}
+	return nil
+}
+
+func insertOutbox(ctx context.Context, tx *sql.Tx, records []OutboxRecord, after int64) (err error) {
+	insert, err := tx.PrepareContext(ctx, `
+		INSERT INTO outbox (id, account, region, room_id, logging_configurations, entry_id, type, time, payload)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, insert.Close()) }()
+	for i := range records {
+		r := &records[i]
+		arns, err := asJSON(r.LoggingConfigurations)
+		if err != nil {
+			return err
+		}
+		payload := r.Payload
+		if payload == nil {
+			payload = []byte{} // nil would be NULL
+		}
+		if _, err := insert.ExecContext(ctx, after+1+int64(i), r.Account, r.Region, r.RoomID,
+			arns, r.EntryID, r.Type, millis(r.Time), payload); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Outbox returns at most n records with ids above after, in their order.
+func (s *Store) Outbox(ctx context.Context, after int64, n int) ([]OutboxRecord, error) {
+	records, err := s.readOutbox(ctx, after, n)
+	if err != nil {
+		return nil, fmt.Errorf("read outbox: %w", err)
+	}
+	return records, nil
+}
+
+func (s *Store) readOutbox(ctx context.Context, after int64, n int) (records []OutboxRecord, err error) {
+	rows, err := s.reader.QueryContext(ctx, `
+		SELECT id, account, region, room_id, logging_configurations, entry_id, type, time, payload
+		FROM outbox WHERE id > $1 ORDER BY id LIMIT $2`, after, n)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var r OutboxRecord
+		var arns string
+		var at int64
+		if err := rows.Scan(&r.ID, &r.Account, &r.Region, &r.RoomID, &arns, &r.EntryID, &r.Type, &at, &r.Payload); err != nil {
+			return nil, err
+		}
+		if err := fromJSON(arns, &r.LoggingConfigurations); err != nil {
+			return nil, err
+		}
+		r.Time = fromMillis(at)
+		if r.Payload == nil {
+			r.Payload = []byte{} // as the driver reads an empty one
+		}
+		records = append(records, r)
+	}
+	return records, rows.Err()
+}
+
+// OutboxSize returns how many records the outbox holds and the bytes of their
+// payloads. It reads one row.
+func (s *Store) OutboxSize(ctx context.Context) (records, bytes int64, err error) {
+	if err := s.reader.QueryRowContext(ctx, `
+		SELECT records, bytes FROM outbox_size WHERE id = 1`).Scan(&records, &bytes); err != nil {
+		return 0, 0, fmt.Errorf("read outbox size: %w", err)
+	}
+	return records, bytes, nil
+}

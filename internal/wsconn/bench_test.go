@@ -1,0 +1,117 @@
+package wsconn
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"testing"
+)
+
+// echoers returns n connections that have echoed one message each, and a function that ends them.
+func echoers(b *testing.B, n int) (conns []*Conn, clients []net.Conn, end func()) {
+	b.Helper()
+	served := make(chan *Conn, 1)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := Upgrade(w, r, "", Options{})
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		c.Serve(&handler{c: c, closed: make(chan error, 2)})
+		served <- c
+	}))
+	hello := text("hello")
+	answer := make([]byte, 4096)
+	for range n {
+		nc, err := net.Dial("tcp", srv.Listener.Addr().String())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := nc.Write(append([]byte(handshake), hello...)); err != nil {
+			b.Fatal(err)
+		}
+		for got := 0; !bytes.HasSuffix(answer[:got], []byte("hello")); {
+			k, err := nc.Read(answer[got:])
+			if err != nil {
+				b.Fatal(err)
+			}
+			got += k
+		}
+		conns, clients = append(conns, <-served), append(clients, nc)
+	}
+	return conns, clients, func() {
+		for i, c := range conns {
+			c.Abort()
+			<-c.Done()
+			clients[i].Close()
+		}
+		srv.Close()
+	}
+}
+
+// BenchmarkWrite includes the peer's reads: it is what one delivery costs.
+func BenchmarkWrite(b *testing.B) {
+	conns, clients, end := echoers(b, 1)
+	defer end()
+	go func() { _, _ = io.Copy(io.Discard, clients[0]) }()
+	frame := numbered(0, 350)
+	b.SetBytes(int64(len(frame)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if !conns[0].Write(frame) {
+			b.Fatal("refused")
+		}
+		if conns[0].backlog() > 128<<10 {
+			b.StopTimer()
+			conns[0].waitSent()
+			b.StartTimer()
+		}
+	}
+}
+
+// BenchmarkRead is one 350-byte message from a client that waits for nothing.
+func BenchmarkRead(b *testing.B) {
+	o := Options{}.withDefaults()
+	in := inbox{o: &o}
+	ch := new(chunk)
+	stream := text(rep("x", 350))
+	buf := make([]byte, len(stream))
+	b.ReportAllocs()
+	for b.Loop() {
+		copy(buf, stream)
+		if err := in.feed(ch, buf, 0, new(discard)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+type discard struct{}
+
+func (*discard) text([]byte) {}
+func (*discard) binary()     {}
+func (*discard) ping([]byte) {}
+
+// BenchmarkIdle reports what an idle connection costs after it has been used
+// once, heap and stacks, the client's net.Conn included.
+func BenchmarkIdle(b *testing.B) {
+	const n = 1000
+	for b.Loop() {
+		before := inUse()
+		conns, _, end := echoers(b, n)
+		b.ReportMetric(float64(inUse()-before)/n, "bytes/conn")
+		runtime.KeepAlive(conns)
+		end()
+	}
+}
+
+func inUse() int64 {
+	var m runtime.MemStats
+	for range 3 { // stacks shrink and pools empty a collection later
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapInuse + m.StackInuse)
+}

@@ -1,0 +1,237 @@
+// Package wsconn is the server's end of a WebSocket connection. It knows bytes
+// and frames and nothing of chat.
+//
+// It is made for very many connections that are mostly idle and for a fan-out
+// that must never wait: an idle connection costs one parked goroutine and no
+// buffer, and Write never blocks. Frames and the handshake answer come from
+// github.com/gobwas/ws; this package adds the rules that need a connection's
+// memory: message limits, UTF-8, the closing handshake, the bounded queue.
+//
+// A listener that wraps its connections keeps everything correct but loses the
+// cheap path: only a bare *net.TCPConn or *net.UnixConn is read and written
+// through its descriptor. TLS, pipes and wrapped connections go the portable way.
+package wsconn
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// closeTimeout bounds how long the peer may take to answer our Close frame.
+const closeTimeout = 5 * time.Second
+
+// lingerBytes bounds what is read and dropped after the peer broke the protocol.
+const lingerBytes = 1 << 20
+
+// Options bounds one connection. Zero values take the defaults named here.
+type Options struct {
+	MaxMessage   int           // bytes of one message, the sum of its fragments; 16 KiB; over it Close 1009
+	MaxFragments int           // frames of one message; 16; over it Close 1008: the frames are valid, the limit is ours
+	QueueBytes   int           // bytes waiting for a slow peer; 256 KiB; over it Close 1013 and ErrSlow
+	SendBuffer   int           // SO_SNDBUF; 64 KiB
+	WriteTimeout time.Duration // 5 s; a queue without progress for that long ends the connection with ErrSlow
+	ControlRate  int           // control and empty frames per second from the peer; 20; over it Close 1008
+}
+
+func (o Options) withDefaults() Options {
+	for _, d := range []struct {
+		field *int
+		value int
+	}{
+		{&o.MaxMessage, 16 << 10},
+		{&o.MaxFragments, 16},
+		{&o.QueueBytes, 256 << 10},
+		{&o.SendBuffer, 64 << 10},
+		{&o.ControlRate, 20},
+	} {
+		if *d.field <= 0 {
+			*d.field = d.value
+		}
+	}
+	if o.WriteTimeout <= 0 {
+		o.WriteTimeout = 5 * time.Second
+	}
+	return o
+}
+
+// Handler gets what arrives. Its methods are called from the connection's
+// reader, one at a time. They may call any method of the Conn but must not wait
+// for Done. Nothing arrives any more once the connection is closing.
+type Handler interface {
+	// Text is a whole text message: valid UTF-8, and the handler's only until it returns.
+	Text(text []byte)
+	// Binary is a whole binary message; its payload is dropped.
+	Binary()
+	// Closed is called exactly once, last, when the TCP connection is closed.
+	// Reason turns err into a label.
+	Closed(err error)
+}
+
+// Conn is one connection. Serve must be called exactly once, even after Abort;
+// all other methods may be called at any time from any goroutine.
+type Conn struct {
+	nc    net.Conn
+	t     transport
+	o     Options
+	start time.Time
+	seen  atomic.Int64 // nanoseconds after start: keeps the monotonic clock
+	first []byte       // what came in one packet with the handshake
+	in    inbox        // the reader's alone
+	done  chan struct{}
+	drain sync.WaitGroup // the drainer; never started once closing is set
+
+	// mu keeps the frames of one Write together and in order, so it is held
+	// over write(2), which never waits. It is never held over nc.Close, which
+	// waits for the drainer to leave the descriptor, and the drainer takes mu.
+	mu       sync.Mutex
+	closing  atomic.Bool // set with mu held: no more frames are taken
+	err      error       // why it ended; set together with closing
+	queue    []byte      // empty unless draining
+	draining bool
+	cut      bool
+}
+
+func newConn(nc net.Conn, first []byte, o Options) *Conn {
+	c := &Conn{nc: nc, o: o, start: time.Now(), first: first, done: make(chan struct{})}
+	c.in.o = &c.o
+	c.t = newTransport(nc)
+	// A peer that stops reading parks megabytes in the kernel otherwise. It is
+	// only a hint, so a refusal changes nothing.
+	if b, ok := bottom(nc).(interface{ SetWriteBuffer(int) error }); ok {
+		_ = b.SetWriteBuffer(o.SendBuffer)
+	}
+	return c
+}
+
+// Serve starts the reader and returns at once, so that the HTTP handler can
+// return and net/http can free its buffers.
+func (c *Conn) Serve(h Handler) { go c.serve(h) }
+
+// Done is closed when the connection's last goroutine ends, after Closed.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// LastSeen is when bytes last arrived from the peer.
+func (c *Conn) LastSeen() time.Time { return c.start.Add(time.Duration(c.seen.Load())) }
+
+// RemoteAddr is the peer's address as the transport knows it.
+func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+
+// Ping sends an empty ping frame; the answer moves LastSeen.
+func (c *Conn) Ping() { c.Write(ws.CompiledPing) }
+
+// Close sends a Close frame and ends the connection when the peer has answered
+// it or closeTimeout has passed. It does not wait. Only the first Close,
+// WriteThenClose or Abort has an effect, save that Abort cuts short a Close.
+func (c *Conn) Close(code uint16, reason string) { c.WriteThenClose(nil, code, reason) }
+
+// WriteThenClose is Write and Close with nothing in between. Frames that do not
+// fit the queue any more are dropped for the Close frame's sake.
+func (c *Conn) WriteThenClose(frames []byte, code uint16, reason string) {
+	last := make([]byte, 0, len(frames)+4+len(reason))
+	c.shut(&CloseError{Code: code, Reason: reason}, appendClose(append(last, frames...), code, reason), len(frames))
+}
+
+// Abort closes TCP at once and sends no Close frame. What the kernel has taken
+// is still delivered, followed by FIN; a peer that is behind is reset, so that
+// the kernel need not keep its data.
+func (c *Conn) Abort() { c.end(ErrAborted, false) }
+
+func (c *Conn) serve(h Handler) {
+	defer close(c.done)
+	err := c.read(h)
+	if pe, ok := errors.AsType[*ProtocolError](err); ok {
+		c.shut(err, appendClose(nil, pe.Code, pe.Err.Error()), 0)
+		c.drain.Wait()
+		c.linger()
+	} else if ce, ok := errors.AsType[*CloseError](err); ok {
+		c.shut(err, appendClose(nil, ce.Code, ""), 0)
+		c.drain.Wait()
+	} else {
+		c.end(err, false)
+	}
+	c.drain.Wait()
+	c.nc.Close()
+	h.Closed(c.reason(err))
+}
+
+// reason is the first cause; last is how reading ended.
+func (c *Conn) reason(last error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ce, ok := errors.AsType[*CloseError](c.err); ok && !ce.Remote && errors.Is(last, os.ErrDeadlineExceeded) {
+		return errors.Join(ErrTimeout, ce)
+	}
+	return c.err
+}
+
+// read returns how reading ended, never nil.
+func (c *Conn) read(h Handler) error {
+	sink := sink{c, h}
+	if first := c.first; len(first) > 0 {
+		c.first = nil
+		if err := c.in.feed(new(chunk), first, 0, sink); err != nil {
+			return err
+		}
+	}
+	for {
+		ch, err := c.t.read()
+		if err != nil {
+			return err
+		}
+		now := time.Since(c.start)
+		c.seen.Store(int64(now))
+		err = c.in.feed(ch, ch.data, now, sink)
+		c.t.release(ch)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// linger ends our half and drops what still arrives. Closing with unread bytes
+// would make the kernel send a reset, which may overtake the Close frame.
+func (c *Conn) linger() {
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	if c.nc.SetReadDeadline(time.Now().Add(closeTimeout)) != nil {
+		return
+	}
+	for left := lingerBytes; left > 0; {
+		ch, err := c.t.read()
+		if err != nil {
+			return
+		}
+		left -= len(ch.data)
+		c.t.release(ch)
+	}
+}
+
+// sink lets nothing through to the handler once the connection is closing.
+type sink struct {
+	c *Conn
+	h Handler
+}
+
+func (s sink) text(p []byte) {
+	if !s.c.closing.Load() {
+		s.h.Text(p)
+	}
+}
+
+func (s sink) binary() {
+	if !s.c.closing.Load() {
+		s.h.Binary()
+	}
+}
+
+func (s sink) ping(p []byte) {
+	s.c.Write(appendFrame(make([]byte, 0, ws.MinHeaderSize+len(p)), ws.OpPong, p))
+}

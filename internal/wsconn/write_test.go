@@ -1,0 +1,325 @@
+package wsconn
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/google/go-cmp/cmp"
+)
+
+// numbered is a text frame of n bytes that starts with id.
+func numbered(id uint64, n int) []byte {
+	p := bytes.Repeat([]byte{'.'}, n)
+	copy(p, fmt.Sprintf("%016x", id))
+	return AppendText(nil, p)
+}
+
+// stalled is more than the kernel takes for a peer that does not read.
+const stalled = 1 << 20
+
+// fill writes until so many bytes are queued and returns how many frames went in.
+func fill(t *testing.T, c *Conn, queued int) uint64 {
+	t.Helper()
+	for n := uint64(0); ; n++ {
+		if c.backlog() >= queued {
+			return n
+		}
+		if !c.Write(numbered(n, 350)) {
+			t.Fatal("refused before the queue was used")
+		}
+	}
+}
+
+func (c *Conn) backlog() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.queue)
+}
+
+// A WriteTimeout of an hour shows that nothing here waits for one.
+func TestWriteNeverWaitsForAStalledPeer(t *testing.T) {
+	overEach(t, Options{WriteTimeout: time.Hour}, nil, func(t *testing.T, r *rig) {
+		c := r.connect(t)
+		n := uint64(0)
+		for c.h.c.Write(numbered(n, 350)) {
+			n++
+		}
+		if c.h.c.Write(numbered(n, 350)) {
+			t.Error("took frames after refusing some")
+		}
+		if most := c.h.c.backlog(); most > 256<<10+64 {
+			t.Errorf("%d bytes queued", most)
+		}
+		c.h.c.Abort()
+		if got := Reason(c.h.end(t)); got != "slow" {
+			t.Errorf("reason %q", got)
+		}
+	})
+}
+
+func TestOverflowEndsWithClose1013BehindWhatWasTaken(t *testing.T) {
+	overEach(t, Options{WriteTimeout: time.Hour}, nil, func(t *testing.T, r *rig) {
+		c := r.connect(t)
+		var want []string
+		for {
+			id := uint64(len(want))
+			if !c.h.c.Write(numbered(id, 350)) {
+				break
+			}
+			want = append(want, fmt.Sprintf("text %016x%s", id, rep(".", 334)))
+		}
+		got := c.framesUntilClose(t)
+		if diff := cmp.Diff(append(want, "close 1013"), got); diff != "" {
+			t.Errorf("(-want +got):\n%.2000s", diff)
+		}
+		c.send(closing(1013, ""), 100)
+		if err := c.h.end(t); !errors.Is(err, ErrSlow) {
+			t.Errorf("ended with %v", err)
+		}
+	})
+}
+
+// framesUntilClose leaves the server waiting for the answer.
+func (c *client) framesUntilClose(t *testing.T) []string {
+	t.Helper()
+	var got []string
+	for {
+		h, err := ws.ReadHeader(c.r)
+		if err != nil {
+			t.Fatalf("after %d frames: %v", len(got), err)
+		}
+		p := make([]byte, h.Length)
+		if _, err := io.ReadFull(c.r, p); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, describe(h, p))
+		if h.OpCode == ws.OpClose {
+			return got
+		}
+	}
+}
+
+func TestStalledPeerIsEndedAsSlow(t *testing.T) {
+	overEach(t, Options{QueueBytes: 2 * stalled, WriteTimeout: 100 * time.Millisecond}, nil, func(t *testing.T, r *rig) {
+		c := r.connect(t)
+		fill(t, c.h.c, stalled)
+		if err := c.h.end(t); !errors.Is(err, ErrSlow) {
+			t.Errorf("ended with %v", err)
+		}
+		if c.h.c.Write(numbered(0, 20)) {
+			t.Error("a closed connection took a frame")
+		}
+	})
+}
+
+func TestWriteThatIsLargerThanTheQueueIsCutInMidFrame(t *testing.T) {
+	overEach(t, Options{WriteTimeout: time.Hour}, nil, func(t *testing.T, r *rig) {
+		c := r.connect(t)
+		if c.h.c.Write(numbered(0, 8<<20)) {
+			t.Error("took 8 MiB")
+		}
+		if c.direct() {
+			if got := c.frames(t); slices.Contains(got, "close 1013") {
+				t.Errorf("a Close frame behind half a frame: %.100q", got)
+			}
+		} else if diff := cmp.Diff([]string{"close 1013"}, c.framesUntilClose(t)); diff != "" {
+			t.Error(diff) // nothing had been written, so a Close frame may follow
+		}
+		c.Close()
+		if err := c.h.end(t); !errors.Is(err, ErrSlow) {
+			t.Errorf("ended with %v", err)
+		}
+	})
+}
+
+func (c *client) direct() bool {
+	_, tcp := c.Conn.(*net.TCPConn)
+	return tcp
+}
+
+func TestOverflownPeerThatStaysStalledIsCut(t *testing.T) {
+	overEach(t, Options{WriteTimeout: 100 * time.Millisecond}, nil, func(t *testing.T, r *rig) {
+		c := r.connect(t)
+		for c.h.c.Write(numbered(0, 350)) {
+		}
+		if err := c.h.end(t); !errors.Is(err, ErrSlow) {
+			t.Errorf("ended with %v", err)
+		}
+	})
+}
+
+func TestSlowPeerThatKeepsUpGetsEverythingInOrder(t *testing.T) {
+	const total = 6_000
+	overEach(t, Options{}, nil, func(t *testing.T, r *rig) {
+		c := r.connect(t)
+		// The writer runs ahead by some hundred KiB: more than the kernel takes
+		// at once, less than the queue's bound.
+		ahead := make(chan struct{}, 600)
+		refused := make(chan uint64, 1)
+		go func() {
+			defer close(refused)
+			for id := range uint64(total) {
+				ahead <- struct{}{}
+				if !c.h.c.Write(numbered(id, 350)) {
+					refused <- id
+					return
+				}
+			}
+		}()
+		for id := range uint64(total) {
+			h, err := ws.ReadHeader(c.r)
+			if err != nil {
+				t.Fatalf("frame %d: %v", id, err)
+			}
+			p := make([]byte, h.Length)
+			if _, err := io.ReadFull(c.r, p); err != nil {
+				t.Fatalf("frame %d: %v", id, err)
+			}
+			if want := fmt.Sprintf("%016x", id); string(p[:16]) != want || len(p) != 350 {
+				t.Fatalf("frame %d is %q", id, p[:16])
+			}
+			if id%7 == 0 {
+				runtime.Gosched()
+			}
+			<-ahead
+		}
+		if id, ok := <-refused; ok {
+			t.Fatalf("frame %d refused", id)
+		}
+		c.h.c.Close(1000, "")
+		if diff := cmp.Diff([]string{"close 1000"}, c.framesUntilClose(t)); diff != "" {
+			t.Error(diff)
+		}
+		c.send(closing(1000, ""), 100)
+		c.h.end(t)
+		if c.h.c.backlog() != 0 || c.h.c.draining {
+			t.Error("the queue outlived its bytes")
+		}
+	})
+}
+
+// One long stall with bytes in the queue, then direct writes again: the drainer
+// leaves no deadline behind.
+func TestConnectionIsAsNewAfterAStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := pipeRig(t, Options{WriteTimeout: time.Second}, nil)
+		c := r.connect(t)
+		for range 3 {
+			c.h.c.Write(numbered(1, 20))
+			time.Sleep(900 * time.Millisecond) // fake time: just under the timeout
+			if h, err := ws.ReadHeader(c.r); err != nil || h.Length != 20 {
+				t.Fatal(h, err)
+			}
+			if _, err := c.r.Discard(20); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Hour)
+		}
+		c.h.c.Abort()
+		c.h.end(t)
+	})
+}
+
+func TestDirectWritesWorkAgainAfterAStallOverTCP(t *testing.T) {
+	r := tcpRig(t, Options{QueueBytes: 2 * stalled, WriteTimeout: 200 * time.Millisecond}, nil)
+	c := r.connect(t)
+	n := fill(t, c.h.c, stalled)
+	buf := make([]byte, 354)
+	for range n {
+		if _, err := io.ReadFull(c.r, buf); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.h.c.mu.Lock()
+	for c.h.c.draining {
+		c.h.c.mu.Unlock()
+		runtime.Gosched()
+		c.h.c.mu.Lock()
+	}
+	c.h.c.mu.Unlock()
+	<-time.After(300 * time.Millisecond) // past the deadline the drainer had set
+	if !c.h.c.Write(numbered(0, 350)) {
+		t.Fatal("refused")
+	}
+	if _, err := io.ReadFull(c.r, buf); err != nil {
+		t.Fatal(err)
+	}
+	c.h.c.Abort()
+	c.h.end(t)
+}
+
+func TestConcurrentWritesKeepFramesWholeAndEachWritersOrder(t *testing.T) {
+	const writers, each = 8, 400
+	overEach(t, Options{QueueBytes: 8 << 20}, nil, func(t *testing.T, r *rig) {
+		c := r.connect(t)
+		var all sync.WaitGroup
+		for w := range writers {
+			all.Go(func() {
+				for i := range each {
+					id := uint64(w)<<32 | uint64(i)
+					two := append(numbered(id, 100+i), numbered(id, 20)...)
+					if !c.h.c.Write(two) {
+						t.Errorf("writer %d refused at %d", w, i)
+						return
+					}
+				}
+			})
+		}
+		next := make([]uint64, writers)
+		previous := ""
+		for i := range 2 * writers * each {
+			h, err := ws.ReadHeader(c.r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := make([]byte, h.Length)
+			if _, err := io.ReadFull(c.r, p); err != nil {
+				t.Fatal(err)
+			}
+			if i%2 == 1 {
+				if string(p[:16]) != previous {
+					t.Fatalf("frame %q follows %q: one Write was torn apart", p[:16], previous)
+				}
+				continue
+			}
+			previous = string(p[:16])
+			var id uint64
+			if _, err := fmt.Sscanf(previous, "%x", &id); err != nil {
+				t.Fatal(err)
+			}
+			if w := id >> 32; id&0xffffffff != next[w] {
+				t.Fatalf("writer %d: frame %d, want %d", w, id&0xffffffff, next[w])
+			}
+			next[id>>32]++
+		}
+		all.Wait()
+		c.h.c.Abort()
+		c.h.end(t)
+	})
+}
+
+func TestAppendText(t *testing.T) {
+	for _, n := range []int{0, 125, 126, 65535, 65536} {
+		p := bytes.Repeat([]byte{'x'}, n)
+		got := AppendText([]byte("before"), p)
+		f, err := ws.ReadFrame(bytes.NewReader(got[6:]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := ws.Frame{Header: ws.Header{Fin: true, OpCode: ws.OpText, Length: int64(n)}, Payload: p}
+		if diff := cmp.Diff(want.Header, f.Header); diff != "" || !bytes.Equal(p, f.Payload) || !strings.HasPrefix(string(got), "before") {
+			t.Errorf("%d bytes: %s", n, diff)
+		}
+	}
+}
