@@ -3,8 +3,8 @@
 //
 // A request goes through these steps, and the first that refuses ends it (spec:
 // control-plane.md §1.3): requests in flight, path and method, body size and
-// time, signature, API call rate, decoding, authorization, validation, the
-// call. Unknown paths are told before the signature is looked at: the route
+// time, signature, API call rate, decoding, authorization, the call, which
+// begins with the service's validation. Unknown paths are told before the signature is looked at: the route
 // table is public, and nothing is read for a request that leads nowhere.
 //
 // It expects net/http in front, which bounds headers and refuses requests that
@@ -114,6 +114,12 @@ func (h *handler) respond(x *exchange) (out response) {
 		h.Log.Error("panic", "operation", x.route.name, "request_id", x.requestID, "panic", cause, "stack", string(debug.Stack()))
 		out = x.failure(internal())
 	}()
+	if len(x.r.TransferEncoding) > 0 {
+		// There may have been a Content-Length beside the chunks, which net/http
+		// does not show. What a proxy then takes for the next request must not be
+		// one to us (RFC 9112 §6.3). No client of this protocol sends chunks.
+		x.w.Header().Set("Connection", "close")
+	}
 	select {
 	case h.inFlight <- struct{}{}:
 		defer func() { <-h.inFlight }()
@@ -166,9 +172,6 @@ func (h *handler) perform(x *exchange) (any, error) {
 		if err := h.Authorize(ctx, p, to.name, in); err != nil {
 			return nil, err
 		}
-	}
-	if fields := in.Validate(); len(fields) > 0 {
-		return nil, ivschat.Invalid(fields...)
 	}
 	return to.call(ctx, in)
 }

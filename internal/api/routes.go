@@ -12,34 +12,26 @@ import (
 
 const tagsPath = "/tags/"
 
-// input is what all inputs are.
-type input interface {
-	Validate() []ivschat.ValidationExceptionField
-}
-
 // binding makes an operation out of a method: what it reads and whom it calls.
 type binding struct {
-	decode func(restjson.Request) (input, error)
-	call   func(context.Context, input) (any, error)
+	decode func(restjson.Request) (any, error)
+	call   func(context.Context, any) (any, error)
 	// bodiless is a success without a body where others without members say {}.
 	bodiless bool
 }
 
 // op binds a method of the service.
-func op[In, Out any, P interface {
-	*In
-	input
-}](method func(context.Context, P) (*Out, error)) binding {
+func op[In, Out any](method func(context.Context, *In) (*Out, error)) binding {
 	return binding{
-		decode: func(r restjson.Request) (input, error) {
-			in := P(new(In))
+		decode: func(r restjson.Request) (any, error) {
+			in := new(In)
 			if err := restjson.DecodeRequest(r, in); err != nil {
 				return nil, err
 			}
 			return in, nil
 		},
-		call: func(ctx context.Context, in input) (any, error) {
-			out, err := method(ctx, in.(P))
+		call: func(ctx context.Context, in any) (any, error) {
+			out, err := method(ctx, in.(*In))
 			if err != nil {
 				return nil, err
 			}

@@ -27,9 +27,6 @@ const (
 
 type callerIdentityInput struct{}
 
-// Validate finds nothing: there are no members.
-func (callerIdentityInput) Validate() []ivschat.ValidationExceptionField { return nil }
-
 type callerIdentityResponse struct {
 	XMLName   xml.Name `xml:"GetCallerIdentityResponse"`
 	Namespace string   `xml:"xmlns,attr"`
@@ -48,7 +45,7 @@ func callerIdentity() route {
 
 // decodeQueryProtocol finds the action in the form that is the body, or in the
 // query of a request without one.
-func decodeQueryProtocol(r restjson.Request) (input, error) {
+func decodeQueryProtocol(r restjson.Request) (any, error) {
 	text := r.Query
 	if len(r.Body) > 0 {
 		text = string(r.Body)
@@ -69,7 +66,7 @@ func decodeQueryProtocol(r restjson.Request) (input, error) {
 	return callerIdentityInput{}, nil
 }
 
-func identify(ctx context.Context, _ input) (any, error) {
+func identify(ctx context.Context, _ any) (any, error) {
 	p := principal.FromContext(ctx)
 	user := p.AccessKeyID
 	if strings.HasSuffix(p.ARN, ":root") { // as STS says of an account's own keys

@@ -104,11 +104,12 @@ func (s *Service) ListLoggingConfigurations(ctx context.Context, in *ivschat.Lis
 	if err != nil {
 		return nil, fmt.Errorf("list logging configurations: %w", err)
 	}
-	out := &ivschat.ListLoggingConfigurationsOutput{LoggingConfigurations: found}
+	out := &ivschat.ListLoggingConfigurationsOutput{LoggingConfigurations: []ivschat.LoggingConfiguration{}}
 	if len(found) > page.size {
-		out.LoggingConfigurations = found[:page.size]
+		found = found[:page.size]
 		last := found[page.size-1]
 		out.NextToken = page.seal(last.UpdateTime, last.ID)
 	}
+	out.LoggingConfigurations = append(out.LoggingConfigurations, found...)
 	return out, nil
 }

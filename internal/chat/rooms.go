@@ -24,7 +24,7 @@ const (
 
 // CreateRoom implements ivschat.API.
 func (s *Service) CreateRoom(ctx context.Context, in *ivschat.CreateRoomInput) (*ivschat.Room, error) {
-	t, err := s.begin(ctx, "CreateRoom", in)
+	t, err := s.begin(ctx, "CreateRoom", in, in.LoggingConfigurationIdentifiers...)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (s *Service) GetRoom(ctx context.Context, in *ivschat.GetRoomInput) (*ivsch
 
 // UpdateRoom implements ivschat.API.
 func (s *Service) UpdateRoom(ctx context.Context, in *ivschat.UpdateRoomInput) (*ivschat.Room, error) {
-	t, err := s.begin(ctx, "UpdateRoom", in, in.Identifier)
+	t, err := s.begin(ctx, "UpdateRoom", in, append([]string{in.Identifier}, in.LoggingConfigurationIdentifiers...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,7 @@ import (
 //	NAME closed CODE      the connection was closed with the code
 //	NAME cut              the connection was cut without a Close frame
 //	NAME leaves           the session closes with 1000
+//	NAME deaf             the session answers no more pings
 //	api OPERATION {…}     an operation on the room
 //	wait DURATION         time passes
 //	drain                 the server stops
@@ -184,6 +185,10 @@ func (v *conversation) act(p *person, verb, argument string) {
 		if got := p.state(); got != want {
 			v.fail("the connection is %s", got)
 		}
+	case "deaf":
+		p.mu.Lock()
+		p.deaf = true
+		p.mu.Unlock()
 	case "leaves":
 		if err := wsutil.WriteClientMessage(p.conn, ws.OpClose, ws.NewCloseFrameBody(1000, "")); err != nil {
 			v.fail("%v", err)
@@ -331,6 +336,7 @@ type person struct {
 	mu     sync.Mutex
 	frames []string
 	ended  string
+	deaf   bool
 }
 
 func (p *person) read(r io.Reader) {
@@ -346,7 +352,12 @@ func (p *person) read(r io.Reader) {
 			p.frames = append(p.frames, string(f.Payload))
 			p.mu.Unlock()
 		case ws.OpPing:
-			wsutil.WriteClientMessage(p.conn, ws.OpPong, f.Payload)
+			p.mu.Lock()
+			deaf := p.deaf
+			p.mu.Unlock()
+			if !deaf {
+				wsutil.WriteClientMessage(p.conn, ws.OpPong, f.Payload)
+			}
 		case ws.OpClose:
 			code, _ := ws.ParseCloseFrameData(f.Payload)
 			p.end(fmt.Sprintf("closed %d", code))

@@ -123,6 +123,7 @@ func (s *Server) Serve(ctx, giveUp context.Context, l net.Listener) error {
 	web := &http.Server{
 		Handler:           s.handler,
 		ReadHeaderTimeout: 5 * time.Second,
+		WriteTimeout:      30 * time.Second, // of the control plane: a hijacked connection has its own
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),

@@ -80,7 +80,7 @@ func (s *Store) DeleteLoggingConfiguration(ctx context.Context, t Tenant, id str
 		var used bool
 		if err := tx.QueryRowContext(ctx, `
 			SELECT EXISTS (SELECT 1 FROM room_logging_configurations
-				WHERE account = $1 AND $2 <> '' AND logging_configuration_id = $3)`,
+				WHERE account = $1 AND region = $2 AND logging_configuration_id = $3)`,
 			t.Account, t.Region, id).Scan(&used); err != nil {
 			return err
 		}

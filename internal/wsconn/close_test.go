@@ -50,6 +50,12 @@ func TestAbortWhileTheQueueIsFull(t *testing.T) {
 		if err := c.h.end(t); !errors.Is(err, ErrAborted) {
 			t.Errorf("ended with %v", err)
 		}
+		if !c.direct() {
+			return
+		}
+		if _, err := io.Copy(io.Discard, c.r); err == nil {
+			t.Error("the kernel was left with data for a peer that is behind")
+		}
 	})
 }
 
@@ -124,6 +130,26 @@ func TestCloseWaitsForTheAnswer(t *testing.T) {
 	})
 }
 
+func TestUnansweredCloseEndsInTimeOverTCP(t *testing.T) {
+	c := tcpRig(t, Options{CloseTimeout: 50 * time.Millisecond}, nil).connect(t)
+	c.h.c.Close(1000, "")
+	if err := c.h.end(t); !errors.Is(err, ErrTimeout) {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+func TestCloseToAPeerThatReadsNothingEndsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := pipeRig(t, Options{WriteTimeout: 3 * time.Second}, nil).connect(t)
+		start := time.Now()
+		c.h.c.Close(1000, "")
+		c.h.end(t)
+		if got := time.Since(start); got != 3*time.Second {
+			t.Errorf("after %v", got)
+		}
+	})
+}
+
 func TestUnansweredCloseEndsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := pipeRig(t, Options{}, nil)
@@ -137,7 +163,7 @@ func TestUnansweredCloseEndsInTime(t *testing.T) {
 		if got := Reason(err); got != "timeout" || !errors.Is(err, ErrTimeout) {
 			t.Errorf("ended with %v", err)
 		}
-		if got := time.Since(start); got != closeTimeout {
+		if got := time.Since(start); got != 5*time.Second {
 			t.Errorf("after %v", got)
 		}
 	})
@@ -156,7 +182,7 @@ func TestClosingABackloggedPeerEndsInTime(t *testing.T) {
 		var reader sync.WaitGroup
 		reader.Go(func() {
 			for {
-				if _, err := io.CopyN(io.Discard, c.r, 1000); err != nil {
+				if _, err := io.CopyN(io.Discard, c.r, 20_000); err != nil {
 					return
 				}
 				time.Sleep(time.Second)

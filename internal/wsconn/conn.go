@@ -23,9 +23,6 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// closeTimeout bounds how long the peer may take to answer our Close frame.
-const closeTimeout = 5 * time.Second
-
 // lingerBytes bounds what is read and dropped after the peer broke the protocol.
 const lingerBytes = 1 << 20
 
@@ -36,6 +33,7 @@ type Options struct {
 	QueueBytes   int           // bytes waiting for a slow peer; 256 KiB; over it Close 1013 and ErrSlow
 	SendBuffer   int           // SO_SNDBUF; 64 KiB
 	WriteTimeout time.Duration // 5 s; a queue without progress for that long ends the connection with ErrSlow
+	CloseTimeout time.Duration // 5 s; how long the peer may take to answer our Close frame
 	ControlRate  int           // control and empty frames per second from the peer; 20; over it Close 1008
 }
 
@@ -54,8 +52,10 @@ func (o Options) withDefaults() Options {
 			*d.field = d.value
 		}
 	}
-	if o.WriteTimeout <= 0 {
-		o.WriteTimeout = 5 * time.Second
+	for _, timeout := range []*time.Duration{&o.WriteTimeout, &o.CloseTimeout} {
+		if *timeout <= 0 {
+			*timeout = 5 * time.Second
+		}
 	}
 	return o
 }
@@ -126,7 +126,7 @@ func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
 func (c *Conn) Ping() { c.Write(ws.CompiledPing) }
 
 // Close sends a Close frame and ends the connection when the peer has answered
-// it or closeTimeout has passed. It does not wait. Only the first Close,
+// it or CloseTimeout has passed. It does not wait. Only the first Close,
 // WriteThenClose or Abort has an effect, save that Abort cuts short a Close.
 func (c *Conn) Close(code uint16, reason string) { c.WriteThenClose(nil, code, reason) }
 
@@ -201,7 +201,7 @@ func (c *Conn) linger() {
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
-	if c.nc.SetReadDeadline(time.Now().Add(closeTimeout)) != nil {
+	if c.nc.SetReadDeadline(time.Now().Add(c.o.CloseTimeout)) != nil {
 		return
 	}
 	for left := lingerBytes; left > 0; {

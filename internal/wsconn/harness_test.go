@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -246,10 +248,13 @@ func (c *client) frames(t *testing.T) []string {
 }
 
 func ended(err error) string {
-	if ne, ok := err.(net.Error); ok && ne.Timeout() {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		return "still open"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF): // the latter from TLS after a cut
+		return "end"
 	}
-	return "end"
+	return err.Error()
 }
 
 func describe(h ws.Header, p []byte) string {

@@ -13,11 +13,10 @@ import (
 )
 
 var (
-	errTooBig       = errors.New("message too big")
-	errFragments    = errors.New("too many fragments")
-	errFlood        = errors.New("too many control or empty frames")
-	errText         = errors.New("text is not UTF-8")
-	errClosePayload = errors.New("bad close payload")
+	errTooBig    = errors.New("message too big")
+	errFragments = errors.New("too many fragments")
+	errFlood     = errors.New("too many control or empty frames")
+	errText      = errors.New("text is not UTF-8")
 )
 
 // chunk is one read's worth of bytes with the scratch that parsing needs.
@@ -178,10 +177,7 @@ func closed(payload []byte) error {
 	if len(payload) == 0 {
 		return &CloseError{Code: NoStatus, Remote: true}
 	}
-	if len(payload) == 1 {
-		return violation(ws.StatusProtocolError, errClosePayload)
-	}
-	code, reason := ws.ParseCloseFrameData(payload)
+	code, reason := ws.ParseCloseFrameData(payload) // one byte gives code 0, which is refused
 	err := checkClose(code, reason)
 	if errors.Is(err, ws.ErrProtocolInvalidUTF8) {
 		return violation(ws.StatusInvalidFramePayloadData, err)

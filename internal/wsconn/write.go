@@ -109,7 +109,7 @@ func (c *Conn) lastWords(err error, last []byte) (broken error) {
 
 // awaitClose bounds the peer's answer once our Close frame is out.
 func (c *Conn) awaitClose() error {
-	return c.nc.SetReadDeadline(time.Now().Add(closeTimeout))
+	return c.nc.SetReadDeadline(time.Now().Add(c.o.CloseTimeout))
 }
 
 // push needs mu. It starts the drainer if there is none.

@@ -131,7 +131,9 @@ func loggingOrder(t *testing.T, s *store.Store) {
 			if len(page) == 0 {
 				break
 			}
-			got = append(got, page...)
+			if got = append(got, page...); len(got) > len(want) {
+				t.Fatalf("the pages do not end")
+			}
 			after = store.Cursor{UpdateTime: page[len(page)-1].UpdateTime, ID: page[len(page)-1].ID}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

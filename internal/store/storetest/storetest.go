@@ -125,6 +125,9 @@ func pages(t failer, s *store.Store, tenant store.Tenant, f store.RoomFilter, n 
 			return rooms
 		}
 		rooms = append(rooms, page...)
+		if len(rooms) > 1_000 {
+			t.Fatalf("the pages do not end")
+		}
 		last := page[len(page)-1]
 		after = store.Cursor{UpdateTime: last.UpdateTime, ID: last.ID}
 		between()
