@@ -11,7 +11,7 @@ import (
 )
 
 // echoers returns n connections that have echoed one message each, and a function that ends them.
-func echoers(b *testing.B, n int) (conns []*Conn, clients []net.Conn, end func()) {
+func echoers(b testing.TB, n int) (conns []*Conn, clients []net.Conn, end func()) {
 	b.Helper()
 	served := make(chan *Conn, 1)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -104,6 +104,22 @@ func BenchmarkIdle(b *testing.B) {
 		b.ReportMetric(float64(inUse()-before)/n, "bytes/conn")
 		runtime.KeepAlive(conns)
 		end()
+	}
+}
+
+func TestIdleConnectionHoldsNoBuffer(t *testing.T) {
+	const n = 300
+	heap := func() int64 {
+		inUse()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	_, _, end := echoers(t, n)
+	defer end()
+	if got := (heap() - before) / n; got >= rawRead {
+		t.Errorf("%d bytes of heap for each connection and its client", got)
 	}
 }
 

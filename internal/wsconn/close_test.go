@@ -197,10 +197,10 @@ func TestClosingABackloggedPeerEndsInTime(t *testing.T) {
 }
 
 func TestWriteThenCloseToAFullQueueStillSendsTheClose(t *testing.T) {
-	overEach(t, Options{QueueBytes: 4 << 10}, nil, func(t *testing.T, r *rig) {
+	overEach(t, Options{QueueBytes: 2 * fillFrame}, nil, func(t *testing.T, r *rig) {
 		c := r.connect(t)
 		n := fill(t, c.h.c, 1)
-		c.h.c.WriteThenClose(numbered(n, 8<<10), 1000, "")
+		c.h.c.WriteThenClose(numbered(n, 3*fillFrame), 1000, "")
 		got := c.framesUntilClose(t)
 		if len(got) != int(n)+1 || got[n] != "close 1000" {
 			t.Errorf("%d frames after %d, last %q", len(got), n, got[len(got)-1])

@@ -28,6 +28,9 @@ func numbered(id uint64, n int) []byte {
 // stalled is more than the kernel takes for a peer that does not read.
 const stalled = 1 << 20
 
+// fillFrame is large so that filling is over long before a WriteTimeout is.
+const fillFrame = 8 << 10
+
 // fill writes until so many bytes are queued and returns how many frames went in.
 func fill(t *testing.T, c *Conn, queued int) uint64 {
 	t.Helper()
@@ -35,7 +38,7 @@ func fill(t *testing.T, c *Conn, queued int) uint64 {
 		if c.backlog() >= queued {
 			return n
 		}
-		if !c.Write(numbered(n, 350)) {
+		if !c.Write(numbered(n, fillFrame)) {
 			t.Fatal("refused before the queue was used")
 		}
 	}
@@ -111,7 +114,7 @@ func (c *client) framesUntilClose(t *testing.T) []string {
 }
 
 func TestStalledPeerIsEndedAsSlow(t *testing.T) {
-	overEach(t, Options{QueueBytes: 2 * stalled, WriteTimeout: 100 * time.Millisecond}, nil, func(t *testing.T, r *rig) {
+	overEach(t, Options{QueueBytes: 2 * stalled, WriteTimeout: 500 * time.Millisecond}, nil, func(t *testing.T, r *rig) {
 		c := r.connect(t)
 		fill(t, c.h.c, stalled)
 		if err := c.h.end(t); !errors.Is(err, ErrSlow) {
@@ -124,7 +127,7 @@ func TestStalledPeerIsEndedAsSlow(t *testing.T) {
 }
 
 func TestWriteThatIsLargerThanTheQueueIsCutInMidFrame(t *testing.T) {
-	overEach(t, Options{WriteTimeout: time.Hour}, nil, func(t *testing.T, r *rig) {
+	overEach(t, Options{WriteTimeout: time.Hour, CloseTimeout: time.Hour}, nil, func(t *testing.T, r *rig) {
 		c := r.connect(t)
 		if c.h.c.Write(numbered(0, 8<<20)) {
 			t.Error("took 8 MiB")
@@ -300,14 +303,11 @@ func TestFramesThatArriveAsTheDrainerEnds(t *testing.T) {
 }
 
 func TestDirectWritesWorkAgainAfterAStallOverTCP(t *testing.T) {
-	r := tcpRig(t, Options{QueueBytes: 2 * stalled, WriteTimeout: 200 * time.Millisecond}, nil)
+	r := tcpRig(t, Options{QueueBytes: 2 * stalled, WriteTimeout: 500 * time.Millisecond}, nil)
 	c := r.connect(t)
 	n := fill(t, c.h.c, stalled)
-	buf := make([]byte, 354)
-	for range n {
-		if _, err := io.ReadFull(c.r, buf); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := io.CopyN(io.Discard, c.r, int64(n)*int64(len(numbered(0, fillFrame)))); err != nil {
+		t.Fatal(err)
 	}
 	c.h.c.mu.Lock()
 	for c.h.c.draining {
@@ -316,12 +316,12 @@ func TestDirectWritesWorkAgainAfterAStallOverTCP(t *testing.T) {
 		c.h.c.mu.Lock()
 	}
 	c.h.c.mu.Unlock()
-	<-time.After(300 * time.Millisecond) // past the deadline the drainer had set
+	<-time.After(600 * time.Millisecond) // past the deadline the drainer had set
 	if !c.h.c.Write(numbered(0, 350)) {
 		t.Fatal("refused")
 	}
-	if _, err := io.ReadFull(c.r, buf); err != nil {
-		t.Fatal(err)
+	if got := mustFrame(t, c); !strings.HasPrefix(got, "text 0000") {
+		t.Errorf("got %q", got)
 	}
 	c.h.c.Abort()
 	c.h.end(t)
