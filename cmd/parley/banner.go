@@ -106,7 +106,8 @@ func banner(w io.Writer, f started) {
 		return
 	}
 	fmt.Fprint(w, "\n  Paste, then use any AWS SDK or the CLI:\n\n")
-	fmt.Fprintf(w, "    export AWS_ENDPOINT_URL_IVSCHAT=%s AWS_REGION=%s\n", f.API, f.Region)
+	// Some SDKs read one name of the region, some the other.
+	fmt.Fprintf(w, "    export AWS_ENDPOINT_URL_IVSCHAT=%s AWS_REGION=%s AWS_DEFAULT_REGION=%[2]s\n", f.API, f.Region)
 	fmt.Fprintf(w, "    export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s\n", f.AccessKeyID, f.SecretAccessKey)
 	if f.Lobby == "" {
 		fmt.Fprint(w, "    aws ivschat create-room --name lobby\n\n")
