@@ -86,9 +86,8 @@ func TestInternalsStayInside(t *testing.T) {
 		"no status":      func(context.Context, string) error { return &ivschat.ClientError{Code: "canary"} },
 		"panic":          func(context.Context, string) error { panic("canary") },
 		"panic with an error": func(context.Context, string) error {
-			var rooms map[string]int
-			rooms["canary"] = 1
-			return nil
+			var rooms []string
+			return errors.New(rooms[len("canary")])
 		},
 		"panic with nil": func(context.Context, string) error { panic(&runtime.PanicNilError{}) },
 	} {

@@ -196,15 +196,6 @@ func sibling(t *testing.T, of, resourceType string) string {
 	return a.String()
 }
 
-func idOf(t *testing.T, of string) string {
-	t.Helper()
-	a, ok := arn.Parse(of)
-	if !ok {
-		t.Fatalf("%q is no ARN", of)
-	}
-	return a.ID
-}
-
 // refused fails the test unless err is an exception of the type E.
 func refused[E error](t *testing.T, what string, err error) E {
 	t.Helper()

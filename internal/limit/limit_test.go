@@ -46,8 +46,10 @@ func TestRatesAreKeptPerKeyAndForgotten(t *testing.T) {
 func TestGaugeHoldsItsLimit(t *testing.T) {
 	var g limit.Gauge
 	k := limit.Key{Account: "1"}
-	if !g.Take(k, 2) || !g.Take(k, 2) || g.Take(k, 2) {
-		t.Error("the third of two was allowed")
+	for i, want := range []bool{true, true, false} {
+		if got := g.Take(k, 2); got != want {
+			t.Errorf("take %d of two: %v, want %v", i+1, got, want)
+		}
 	}
 	g.Release(k)
 	if !g.Take(k, 2) {

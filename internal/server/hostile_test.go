@@ -155,7 +155,7 @@ func (r *running) closeCode(token string, raw []byte) ws.StatusCode {
 	}
 	conn.Write(raw)
 	for {
-		f, err := ws.ReadFrame(in)
+		f, err := readFrame(in)
 		if err != nil {
 			return 0
 		}

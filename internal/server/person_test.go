@@ -22,7 +22,7 @@ type person struct {
 
 func (p *person) read(r io.Reader) {
 	for {
-		f, err := ws.ReadFrame(r)
+		f, err := readFrame(r)
 		if err != nil {
 			p.end("cut")
 			return
@@ -47,6 +47,20 @@ func (p *person) read(r io.Reader) {
 			return
 		}
 	}
+}
+
+// readFrame reads one whole frame of at most 1 MiB.
+func readFrame(r io.Reader) (ws.Frame, error) {
+	h, err := ws.ReadHeader(r)
+	if err != nil {
+		return ws.Frame{}, err
+	}
+	if h.Length > 1<<20 {
+		return ws.Frame{}, ws.ErrHeaderLengthUnexpected
+	}
+	payload := make([]byte, h.Length)
+	_, err = io.ReadFull(r, payload)
+	return ws.Frame{Header: h, Payload: payload}, err
 }
 
 func (p *person) end(how string) {

@@ -49,8 +49,10 @@ func (c Claims) MarshalText() ([]byte, error) { return fmt.Append(nil, c), nil }
 // Capabilities is a set of ivschat.Capability.
 type Capabilities uint8
 
+const numCapabilities = 3
+
 // capabilities gives each its bit, by position. The order is part of the format.
-func capabilities() [3]ivschat.Capability {
+func capabilities() [numCapabilities]ivschat.Capability {
 	return [...]ivschat.Capability{
 		ivschat.CapabilitySendMessage, ivschat.CapabilityDeleteMessage, ivschat.CapabilityDisconnectUser,
 	}
@@ -114,7 +116,7 @@ func (c Claims) encode() ([]byte, error) {
 		}
 		b = binary.BigEndian.AppendUint64(b, uint64(ms))
 	}
-	if c.Capabilities >= 1<<len(capabilities()) {
+	if c.Capabilities >= 1<<numCapabilities {
 		return nil, errors.New("an unknown capability")
 	}
 	b = append(b, byte(c.Capabilities))
@@ -199,7 +201,7 @@ func (r *reader) time() time.Time {
 
 func (r *reader) capabilities() Capabilities {
 	set := Capabilities(r.bytes(1)[0])
-	r.expect(set < 1<<len(capabilities()))
+	r.expect(set < 1<<numCapabilities)
 	return set
 }
 

@@ -29,8 +29,8 @@ func appendClose(dst []byte, code uint16, reason string) []byte {
 
 // Write sends one or more complete frames. It never waits and does not keep
 // frames: what the kernel does not take at once is copied to the bounded queue.
-// It is false when the connection is closing or has just overflowed; then none
-// of the frames will arrive whole.
+// It is false when the connection is closing or has just overflowed; then the
+// frames do not arrive, or not all of them.
 //
 // Why it never waits: RawConn.Write waits only for another RawConn.Write on the
 // same descriptor. Here it runs with mu held while no drainer exists, and the
