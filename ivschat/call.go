@@ -201,6 +201,9 @@ func decodeOutput(body []byte, out any) error {
 	if reflect.TypeOf(out).Elem().NumField() == 0 {
 		return nil
 	}
+	if len(body) == 0 {
+		return errors.New("the answer is empty")
+	}
 	if err := restjson.Unmarshal(body, out); err != nil {
 		return fmt.Errorf("decode the answer: %w", err)
 	}

@@ -72,10 +72,7 @@ func customEndpoint(o Options) (*url.URL, error) {
 		return nil, errors.New("invalid configuration: dual-stack and custom endpoint are not supported together")
 	}
 	u, err := url.Parse(*o.BaseEndpoint)
-	if err != nil {
-		return nil, fmt.Errorf("invalid configuration: endpoint: %w", err)
-	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, fmt.Errorf("invalid configuration: endpoint %q is no http or https URL", *o.BaseEndpoint)
 	}
 	return u, nil
