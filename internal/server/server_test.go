@@ -281,3 +281,18 @@ func TestEntriesOfLoggedRoomsAreKeptInTheOutbox(t *testing.T) {
 		t.Errorf("kept %v, want %v", kept, ids)
 	}
 }
+
+func TestHandshakesOverTheRateAreToldToComeBack(t *testing.T) {
+	r := start(t, func(c *config.Config) { c.HandshakeRate = 1 })
+	room := r.room()
+	first, second := r.token(room, "ana"), r.token(room, "bo")
+	c, _, err := r.dial(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseNow()
+	_, response, err := websocket.Dial(t.Context(), "ws://"+r.addr, &websocket.DialOptions{Subprotocols: []string{second}})
+	if err == nil || response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
+		t.Errorf("got %v, %v; want 503 with Retry-After", response, err)
+	}
+}
