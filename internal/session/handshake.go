@@ -211,19 +211,26 @@ func (s *Server) begin(r *http.Request, claims token.Claims) (*session, error) {
 		s.gauge.Release(slot)
 		return nil, err
 	}
-	first, err := s.options.Claim(ctx, claims.ID, claims.TokenExpiry)
-	if err == nil && !first {
-		err = errDenied
-	}
-	if err == nil {
-		where := roomlog.Room{Account: user.Account, Region: user.Region, ID: user.RoomID}
-		session.member, err = s.options.Rooms.Join(ctx, where, user.UserID, session)
-	}
-	if err != nil {
+	if err := s.enter(ctx, session, claims); err != nil {
 		session.end()
 		return nil, err
 	}
 	return session, nil
+}
+
+// enter joins the room first and claims the token then: a client that swaps an
+// old connection for this one, as the SDKs do, then has the time of the claim
+// to read what came on the old one before this one counted.
+func (s *Server) enter(ctx context.Context, x *session, claims token.Claims) (err error) {
+	where := roomlog.Room{Account: claims.Account, Region: claims.Region, ID: claims.RoomID}
+	if x.member, err = s.options.Rooms.Join(ctx, where, claims.UserID, x); err != nil {
+		return err
+	}
+	first, err := s.options.Claim(ctx, claims.ID, claims.TokenExpiry)
+	if err == nil && !first {
+		err = errDenied
+	}
+	return err
 }
 
 func admission(err error) error {

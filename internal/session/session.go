@@ -52,8 +52,14 @@ var _ hub.Conn = (*session)(nil)
 // is closed (spec: unknowns.md U-MSG-21).
 const abuse = 10
 
-// closePolicy is the Close code for abuse (RFC 6455 §7.4.1).
-const closePolicy = 1008
+// Close codes (RFC 6455 §7.4.1 and its registry).
+const (
+	closePolicy   = 1008 // abuse
+	closeTryAgain = 1013 // too slow
+)
+
+// maxEarly bounds what waits for a connection that is not open yet.
+const maxEarly = 256 << 10
 
 func newSession(s *Server, u principal.User, c token.Claims) *session {
 	return &session{server: s, user: u, capabilities: c.Capabilities, expires: c.SessionExpiry}
@@ -88,6 +94,13 @@ func (s *session) Write(frames []byte) bool {
 	defer s.mu.Unlock()
 	if c := s.conn.Load(); c != nil {
 		return c.Write(frames)
+	}
+	if s.shut != nil {
+		return false
+	}
+	if len(s.early)+len(frames) > maxEarly {
+		s.shut = &closing{closeTryAgain, "too slow"}
+		return false
 	}
 	s.early = append(s.early, frames...)
 	return true
