@@ -137,6 +137,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case errors.As(err, &bad):
 		bad.SetHeader(w.Header())
 		refused = &refusal{status: bad.Status, code: "BadRequestException", message: "Not a WebSocket handshake: " + bad.Reason + "."}
+	case r.Context().Err() != nil:
+		return // nobody is there to be told
 	case !errors.As(err, &refused):
 		s.options.Logger.Error("handshake failed", "error", err)
 		refused = errHandshake
@@ -185,7 +187,8 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) error {
 	conn, err := wsconn.Upgrade(w, r, text, s.options.Conn)
 	if err != nil {
 		session.end()
-		return err
+		s.options.Logger.Debug("client left during the handshake", "room", claims.RoomID, "error", err)
+		return nil // Check found the request good: the connection is no longer HTTP's
 	}
 	session.open(conn)
 	return nil
