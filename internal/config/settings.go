@@ -59,7 +59,7 @@ func settings() []setting {
 		row("clock-skew", func(c *Config) *time.Duration { return &c.ClockSkew }, duration(0, 15*time.Minute), "5m",
 			"How far a signature's time may be from the server's."),
 		row("trusted-proxies", prefixes, list(network()), "",
-			"Proxies whose X-Forwarded-For, X-Forwarded-Host and X-Forwarded-Proto are believed."),
+			"Proxies whose X-Forwarded-For and X-Forwarded-Host are believed."),
 
 		row("quotas", func(c *Config) *string { return &c.Quotas }, enum("default", "aws", "none"), "default",
 			"Quota profile: `default` has field limits, room rates and object quotas; `aws` every quota of IVS Chat; `none` lifts what can be lifted."),
