@@ -2,8 +2,8 @@
 // [ivschat.API] and answers into responses, and decides nothing itself.
 //
 // A request goes through these steps, and the first that refuses ends it (spec:
-// control-plane.md §1.3): requests in flight, path and method, body size and
-// time, signature, API call rate, decoding, authorization, the call, which
+// control-plane.md §1.3): path and method, body size and time, requests in
+// flight, signature, API call rate, decoding, authorization, the call, which
 // begins with the service's validation. Unknown paths are told before the signature is looked at: the route
 // table is public, and nothing is read for a request that leads nowhere.
 //
@@ -120,13 +120,6 @@ func (h *handler) respond(x *exchange) (out response) {
 		// one to us (RFC 9112 §6.3). No client of this protocol sends chunks.
 		x.w.Header().Set("Connection", "close")
 	}
-	select {
-	case h.inFlight <- struct{}{}:
-		defer func() { <-h.inFlight }()
-	default:
-		x.w.Header().Set("Retry-After", "1")
-		return x.failure(overloaded())
-	}
 	result, err := h.perform(x)
 	if err != nil {
 		return x.failure(h.exception(x, err))
@@ -148,6 +141,14 @@ func (h *handler) perform(x *exchange) (any, error) {
 	body, err := readBody(x.w, x.r, h.MaxBody)
 	if err != nil {
 		return nil, err
+	}
+	// Only now: who is slow to send must not keep others out.
+	select {
+	case h.inFlight <- struct{}{}:
+		defer func() { <-h.inFlight }()
+	default:
+		x.w.Header().Set("Retry-After", "1")
+		return nil, overloaded()
 	}
 	signer, err := h.Verify(x.r, body, to.service)
 	if err != nil {

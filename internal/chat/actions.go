@@ -57,33 +57,44 @@ func (a Actions) SendMessage(ctx context.Context, u principal.User, r *messaging
 	if utf8.RuneCountInString(r.Content) > int(room.MaximumMessageLength) {
 		return refuse(messaging.ErrorInvalid, messaging.TextTooLong)
 	}
-	if err := a.allow(where, "SendMessage", a.service.Quotas.SendMessage); err != nil {
-		return err
-	}
 	if a.service.Overloaded(where) {
 		return refuse(messaging.ErrorThrottled, messaging.TextThrottled)
+	}
+	if err := a.allow(where, "SendMessage", a.service.Quotas.SendMessage); err != nil {
+		return err
 	}
 	message := messaging.Message{
 		ID: id.New(), RequestID: r.RequestID, Attributes: r.Attributes, Content: r.Content, SendTime: received,
 		Sender: messaging.Sender{UserID: u.UserID, Attributes: u.Attributes},
 	}
-	if err := review(room.MessageReviewHandler, message.ID); err != nil {
-		return err
-	}
 	terms := roomlog.Terms{LoggingConfigurations: room.LoggingConfigurationIdentifiers}
 	if a.service.Quotas.RoomRates {
 		terms.Rate = int(room.MaximumMessageRatePerSecond)
 	}
+	if err := a.review(where, room.MessageReviewHandler, terms.Rate, message.ID); err != nil {
+		return err
+	}
 	entry := roomlog.Entry{Kind: roomlog.KindMessage, ID: message.ID, Time: received, Payload: message.Append(nil)}
-	_, err = a.service.Log.Append(ctx, where, entry, terms)
+	if _, err = a.service.Log.Append(ctx, where, entry, terms); err != nil {
+		a.giveBack(where)
+	}
 	return a.answer(where, err)
 }
 
 // review decides a message of a room that has a handler. Handlers are not
 // called: each counts as failed, and the fallback result decides
-// (spec: review-handler.md §4).
-func review(h *ivschat.MessageReviewHandler, messageID string) error {
-	if h == nil || text(h.URI) == "" || h.FallbackResult == nil || *h.FallbackResult != ivschat.FallbackResultDeny {
+// (spec: review-handler.md §4). What comes to review has passed the room's
+// rate, and counts against it when it is denied (spec: unknowns.md U-RH-06).
+func (a Actions) review(where roomlog.Room, h *ivschat.MessageReviewHandler, rate int, messageID string) error {
+	if h == nil || text(h.URI) == "" {
+		return nil
+	}
+	reviewed := limit.Key{Account: where.Account, Region: where.Region, What: "reviews of " + where.ID}
+	if !a.service.rates.Allow(reviewed, rate) {
+		a.giveBack(where)
+		return refuse(messaging.ErrorThrottled, messaging.TextThrottled)
+	}
+	if h.FallbackResult == nil || *h.FallbackResult != ivschat.FallbackResultDeny {
 		return nil
 	}
 	return &messaging.Error{
@@ -131,10 +142,21 @@ func (a Actions) answer(where roomlog.Room, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, roomlog.ErrRate):
+	case errors.Is(err, roomlog.ErrRate), throttled(err):
 		return refuse(messaging.ErrorThrottled, messaging.TextThrottled)
 	}
 	return a.failed(where, err)
+}
+
+// giveBack undoes allow for a message that the room refused: refusals count
+// against the connection's rate only (spec: messaging.md §6).
+func (a Actions) giveBack(where roomlog.Room) {
+	a.service.rates.Return(limit.Key{Account: where.Account, Region: where.Region, What: "SendMessage"})
+}
+
+func throttled(err error) bool {
+	_, ok := errors.AsType[*ivschat.ThrottlingException](err)
+	return ok
 }
 
 // failed hides an internal error from the wire and shows it to the operator.

@@ -90,8 +90,12 @@ func (s *Service) operate(ctx context.Context, operation string, in input, ident
 	return s.publish(ctx, where, room, e, event)
 }
 
-// publish appends an event to the room's log and returns its id.
+// publish appends an event to the room's log and returns its id. A room whose
+// deliveries are behind takes none: what waits for viewers stays bounded.
 func (s *Service) publish(ctx context.Context, where roomlog.Room, room *ivschat.Room, e roomlog.Entry, event messaging.Event) (string, error) {
+	if s.Overloaded(where) {
+		return "", ivschat.Throttled(room.Arn, 0)
+	}
 	event.ID, event.SendTime = id.New(), time.Now()
 	e.ID, e.Time, e.Payload = event.ID, event.SendTime, event.Append(nil)
 	_, err := s.Log.Append(ctx, where, e, roomlog.Terms{LoggingConfigurations: room.LoggingConfigurationIdentifiers})

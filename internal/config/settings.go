@@ -86,7 +86,7 @@ func settings() []setting {
 			"How often each connection is pinged."),
 		row("pong-timeout", func(c *Config) *time.Duration { return &c.PongTimeout }, duration(time.Second, time.Hour), "10s",
 			"How long after a ping a silent connection is dropped. At most `ping-interval`."),
-		row("expiry-grace", func(c *Config) *time.Duration { return &c.ExpiryGrace }, duration(0, time.Minute), "3s",
+		row("expiry-grace", func(c *Config) *time.Duration { return &c.ExpiryGrace }, duration(10*time.Millisecond, time.Minute), "3s",
 			"How long a connection stays open after its session expired and was told so."),
 
 		row("drain-delay", func(c *Config) *time.Duration { return &c.DrainDelay }, duration(0, 10*time.Minute), "0s",

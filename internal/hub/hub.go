@@ -2,7 +2,7 @@
 // it keeps the members of each room and fans entries out to their sockets.
 // It assumes that a Conn's Write never waits, and it knows frames as bytes.
 //
-// Lock order: Hub.mu, then room.mu, then (inside the room log) the log's room,
+// Lock order: room.mu, then Hub.mu or (inside the room log) the log's room,
 // then shard.mu. Nothing is written to a socket under any of them.
 package hub
 
@@ -32,7 +32,7 @@ type Options struct {
 	// Workers write to sockets: GOMAXPROCS.
 	Workers int
 	// MaxPending is how many bytes may wait in a shard before its room counts
-	// as overloaded: 1 MiB.
+	// as overloaded: 256 KiB.
 	MaxPending int
 	// Control is called with each KindControl entry of a room that has members
 	// here. It must not block.
@@ -62,7 +62,7 @@ func New(log roomlog.Log, o Options) *Hub {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	if o.MaxPending == 0 {
-		o.MaxPending = 1 << 20
+		o.MaxPending = 256 << 10
 	}
 	if o.Control == nil {
 		o.Control = func(roomlog.Room) {}

@@ -23,6 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type conn struct {
 	mu     sync.Mutex
 	got    bytes.Buffer
+	most   int
 	closed uint16
 	gate   chan struct{}
 }
@@ -37,6 +38,7 @@ func (c *conn) Write(frames []byte) bool {
 		return false
 	}
 	c.got.Write(frames)
+	c.most = max(c.most, len(frames))
 	return true
 }
 
@@ -45,6 +47,13 @@ func (c *conn) WriteThenClose(frames []byte, code uint16, _ string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = code
+}
+
+// largest is the most bytes that came in one write.
+func (c *conn) largest() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.most
 }
 
 // ids returns the payloads written, in order: test payloads hold "<id>".
@@ -260,6 +269,45 @@ func TestControlEntriesGoToTheNodeAndToNoSocket(t *testing.T) {
 		want(t, c)
 		if len(changed) != 1 || changed[0] != where {
 			t.Errorf("control was called for %v, want the room once", changed)
+		}
+	})
+}
+
+// A member that reads as fast as it can has a bounded queue: no write is more
+// than a part of it, however much was pending, and cuts and order hold.
+func TestMuchIsWrittenInParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, hub.Options{Workers: 1})
+		gate := make(chan struct{})
+		b.join("slow", &conn{gate: gate})
+		b.message("0")
+		synctest.Wait()
+		stays, goes := &conn{}, &conn{}
+		b.join("stays", stays)
+		b.join("goes", goes)
+		padding := bytes.Repeat([]byte{'x'}, 10_000)
+		var all, some []string
+		for i := 1; i <= 60; i++ {
+			id := fmt.Sprint(i)
+			e := roomlog.Entry{Kind: roomlog.KindMessage, ID: id, Payload: append([]byte("<"+id+">"), padding...)}
+			if i == 30 {
+				e.Kind, e.UserID = roomlog.KindDisconnect, "goes"
+			}
+			b.append(e)
+			all = append(all, id)
+			if i <= 30 {
+				some = append(some, id)
+			}
+		}
+		close(gate)
+		synctest.Wait()
+		want(t, stays, all...)
+		want(t, goes, some...)
+		if goes.closed != 1000 {
+			t.Errorf("closed with %d, want 1000", goes.closed)
+		}
+		if n := stays.largest(); n > 64<<10 {
+			t.Errorf("a write of %d bytes", n)
 		}
 	})
 }

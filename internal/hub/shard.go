@@ -15,6 +15,7 @@ type shard struct {
 	mu      sync.Mutex
 	members []*Member // replaced, never changed in place: flush reads it without mu
 	pending []byte    // frames, in log order
+	marks   []int     // where in pending one write may end and the next begin
 	spare   []byte    // the buffer flushed last, to be used again
 	cuts    []cut     // users to disconnect within pending
 	queued  bool      // in the work queue, or being flushed
@@ -28,6 +29,10 @@ type cut struct {
 	end    int
 	userID string
 }
+
+// maxWrite is about how much one write gives a member: more at a time would
+// overflow the queue of one that reads as fast as it can.
+const maxWrite = 32 << 10
 
 // maxSpare is the largest buffer worth keeping between flushes.
 const maxSpare = 64 << 10
@@ -75,6 +80,9 @@ func (s *shard) append(e *roomlog.Entry, encoded []byte) {
 	} else {
 		s.pending = append(s.pending, encoded...)
 	}
+	if len(s.pending)-s.marked() >= maxWrite {
+		s.marks = append(s.marks, len(s.pending))
+	}
 	if e.Kind == roomlog.KindDisconnect {
 		s.cuts = append(s.cuts, cut{len(s.pending), e.UserID})
 	}
@@ -84,23 +92,39 @@ func (s *shard) append(e *roomlog.Entry, encoded []byte) {
 	}
 }
 
+// marked is where the last write so far ends.
+func (s *shard) marked() int {
+	if len(s.marks) == 0 {
+		return 0
+	}
+	return s.marks[len(s.marks)-1]
+}
+
 func (s *shard) behind() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.pending)
 }
 
-// flush gives every member what is pending, in one write each. It returns
-// true when more came meanwhile: the shard then stays queued.
+// flush gives every member what is pending, in one write each unless it is
+// much. It returns true when more came meanwhile: the shard then stays queued.
 func (s *shard) flush() bool {
 	s.mu.Lock()
 	frames, cuts, members, generation := s.pending, s.cuts, s.members, s.generation
-	s.pending, s.spare, s.cuts = s.spare[:0], nil, nil
+	ends := s.marks
+	if s.marked() < len(frames) {
+		ends = append(ends, len(frames))
+	}
+	s.pending, s.spare, s.cuts, s.marks = s.spare[:0], nil, nil, nil
 	s.generation++
 	s.mu.Unlock()
 
-	for _, m := range members {
-		m.write(frames, cuts, generation)
+	begin := 0
+	for _, end := range ends {
+		for _, m := range members {
+			m.write(frames, begin, end, cuts, generation)
+		}
+		begin = end
 	}
 
 	s.mu.Lock()
@@ -112,21 +136,21 @@ func (s *shard) flush() bool {
 	return s.queued
 }
 
-// write gives the member its part of the frames. A disconnected user gets the
-// event that says so, then the Close frame, and nothing after it.
-func (m *Member) write(frames []byte, cuts []cut, generation uint64) {
-	from := 0
+// write gives the member its part of the frames from begin to end. A
+// disconnected user gets the event that says so, then the Close frame, and
+// nothing after it: its connection takes no more.
+func (m *Member) write(frames []byte, begin, end int, cuts []cut, generation uint64) {
 	if m.generation == generation {
-		from = m.skip
+		begin = max(begin, m.skip)
 	}
 	for _, c := range cuts {
-		if c.userID == m.userID && c.end > from {
-			m.conn.WriteThenClose(frames[from:c.end], closeDisconnected, "")
+		if c.userID == m.userID && begin < c.end && c.end <= end {
+			m.conn.WriteThenClose(frames[begin:c.end], closeDisconnected, "")
 			return
 		}
 	}
-	if from < len(frames) {
-		m.conn.Write(frames[from:])
+	if begin < end {
+		m.conn.Write(frames[begin:end])
 	}
 }
 

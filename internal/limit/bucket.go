@@ -13,13 +13,16 @@ type Bucket struct {
 }
 
 // Allow takes one token at a rate per second; a rate of 0 allows everything.
-func (b *Bucket) Allow(now time.Time, rate int) bool {
+func (b *Bucket) Allow(now time.Time, rate int) bool { return b.AllowBurst(now, rate, rate) }
+
+// AllowBurst is Allow with a burst of its own.
+func (b *Bucket) AllowBurst(now time.Time, rate, burst int) bool {
 	if rate <= 0 {
 		return true
 	}
 	b.spent = max(0, b.spent-now.Sub(b.last).Seconds()*float64(rate))
 	b.last = now
-	if b.spent+1 > float64(rate)+1e-6 { // sums of fractions are a little off
+	if b.spent+1 > float64(burst)+1e-6 { // sums of fractions are a little off
 		return false
 	}
 	b.spent++
@@ -56,6 +59,15 @@ func (r *Rates) Allow(key Key, rate int) bool {
 		r.buckets[key] = b
 	}
 	return b.Allow(now, rate)
+}
+
+// Return gives back a token that was taken for something that was then refused.
+func (r *Rates) Return(key Key) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if b := r.buckets[key]; b != nil {
+		b.spent = max(0, b.spent-1)
+	}
 }
 
 // sweep drops, once a minute, the buckets that have been full since the last.

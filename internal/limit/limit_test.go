@@ -86,3 +86,32 @@ func TestProfiles(t *testing.T) {
 		t.Error("an unknown profile was found")
 	}
 }
+
+func TestWhatIsGivenBackCanBeTakenAgain(t *testing.T) {
+	var r limit.Rates
+	k := limit.Key{Account: "1"}
+	r.Return(k) // of nothing taken
+	for range 3 {
+		if !r.Allow(k, 1) {
+			t.Fatal("refused after it was given back")
+		}
+		r.Return(k)
+	}
+	if !r.Allow(k, 1) || r.Allow(k, 1) {
+		t.Error("the rate is not 1 any more")
+	}
+}
+
+func TestABurstOfItsOwn(t *testing.T) {
+	var b limit.Bucket
+	start := time.Now()
+	allowed := 0
+	for range 100 {
+		if b.AllowBurst(start, 10, 30) {
+			allowed++
+		}
+	}
+	if allowed != 30 {
+		t.Errorf("%d at once with a burst of 30", allowed)
+	}
+}

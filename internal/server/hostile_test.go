@@ -38,7 +38,7 @@ var hostileFrames = []struct {
 	{`{"RequestId":"r","Action":"SEND_MESSAGE","Content":"x","Attributes":{"a":1}}`, 400, "r"},
 	{`{"RequestId":"r","Action":"SEND_MESSAGE","Content":"x","Attributes":{"a":"` + strings.Repeat("x", 1024) + `"}}`, 413, "r"},
 	{`{"RequestId":"` + strings.Repeat("r", 129) + `","Action":"SEND_MESSAGE","Content":"x"}`, 413, ""},
-	{`{"RequestId":"r","Action":"SEND_MESSAGE","Content":"\ud800"}`, 400, "r"},
+	{`{"RequestId":"r","Action":"SEND_MESSAGE","Content":"\u12"}`, 400, "r"},
 	{`{"RequestId":"r","Action":"SEND_MESSAGE","Content":"x","x":` + strings.Repeat("[", 4000) + strings.Repeat("]", 4000) + `}`, 400, "r"},
 	{`{"RequestId":"r","Action":"DELETE_MESSAGE"}`, 400, "r"},
 	{`{"RequestId":"r","Action":"DELETE_MESSAGE","Id":"../../etc/pa"}`, 400, "r"},

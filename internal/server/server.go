@@ -69,7 +69,7 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 		return nil, err
 	}
 	s.log = memlog.New(memlog.Options{Outbox: outbox{s.store}})
-	s.hub = hub.New(s.log, hub.Options{Control: func(r roomlog.Room) { s.chat.DropRoom(r) }})
+	s.hub = hub.New(s.log, hub.Options{MaxPending: int(c.SendQueue), Control: func(r roomlog.Room) { s.chat.DropRoom(r) }})
 	s.chat = chat.New(chat.Options{
 		Store: s.store, Log: s.log, Tokens: ring, Pager: s.Keys.Pager(), Quotas: quotas,
 		TokenValidity: c.TokenValidity, EventAttributes: int(c.EventAttributesLimit),
@@ -123,6 +123,7 @@ func (s *Server) Serve(ctx, giveUp context.Context, l net.Listener) error {
 	web := &http.Server{
 		Handler:           s.handler,
 		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second, // of a whole request: net/http reads what a handler left
 		WriteTimeout:      30 * time.Second, // of the control plane: a hijacked connection has its own
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
@@ -136,7 +137,9 @@ func (s *Server) Serve(ctx, giveUp context.Context, l net.Listener) error {
 	case <-ctx.Done():
 	}
 	s.drain(giveUp)
-	if err := web.Shutdown(giveUp); err != nil {
+	finish, cancel := context.WithTimeout(giveUp, finishWithin)
+	defer cancel()
+	if err := web.Shutdown(finish); err != nil {
 		web.Close()
 	}
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
@@ -194,6 +197,9 @@ func recordType(k roomlog.Kind) string {
 	}
 	return "EVENT"
 }
+
+// finishWithin bounds the wait for requests in flight when the server stops.
+const finishWithin = 20 * time.Second
 
 // lobbyID is the fixed id of the room that dev mode begins with, so that what
 // was pasted yesterday works today.

@@ -29,7 +29,7 @@ type session struct {
 
 	// The reader's alone.
 	requests limit.Bucket
-	refused  limit.Bucket // requests over the rate; a flood of them ends the session
+	refused  limit.Bucket // requests over the rate; seconds full of them end the session
 
 	mu    sync.Mutex // guards what follows
 	early []byte     // frames that came before the connection was open
@@ -48,9 +48,13 @@ type closing struct {
 
 var _ hub.Conn = (*session)(nil)
 
-// abuse is how many times over its rate a session's requests may be before it
-// is closed (spec: unknowns.md U-MSG-21).
-const abuse = 10
+// A session whose requests are abuse times over its rate for abuseSeconds is
+// closed: a Close keeps the official SDKs away for good, so a burst is no
+// reason (spec: messaging.md §6, unknowns.md U-MSG-21).
+const (
+	abuse        = 10
+	abuseSeconds = 3
+)
 
 // Close codes (RFC 6455 §7.4.1 and its registry).
 const (
@@ -83,6 +87,11 @@ func (s *session) open(c *wsconn.Conn) {
 	if leaving != "" {
 		s.expire(leaving)
 	}
+	// A drain that was cut short looks for connections once: it has seen this
+	// one, or this sees that it is over.
+	if s.server.ctx.Err() != nil {
+		c.Abort()
+	}
 }
 
 // Write implements hub.Conn.
@@ -114,6 +123,9 @@ func (s *session) WriteThenClose(frames []byte, code uint16, reason string) {
 		c.WriteThenClose(frames, code, reason)
 		return
 	}
+	if s.shut != nil {
+		return
+	}
 	s.early = append(s.early, frames...)
 	s.shut = &closing{code, reason}
 }
@@ -136,7 +148,7 @@ func (s *session) count() (over, abusive bool) {
 	now := time.Now()
 	rate := s.server.options.Quotas.ConnectionRequests
 	over = !s.requests.Allow(now, rate)
-	abusive = over && !s.refused.Allow(now, abuse*rate)
+	abusive = over && !s.refused.AllowBurst(now, abuse*rate, abuseSeconds*abuse*rate)
 	if abusive {
 		s.conn.Load().Close(closePolicy, "too many requests")
 	}
@@ -253,9 +265,14 @@ func (s *session) expire(message string) {
 	}
 	s.over = true
 	s.timer.Stop()
-	s.timer = time.AfterFunc(s.server.options.Grace, c.Abort)
 	s.mu.Unlock()
 	s.answer("", &messaging.Error{Code: messaging.ErrorExpired, Message: message})
+	// Only now: the cut must not overtake the frame that explains it.
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.gone {
+		s.timer = time.AfterFunc(s.server.options.Grace, c.Abort)
+	}
 }
 
 // abort drops the connection, if there is one.

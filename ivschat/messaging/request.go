@@ -89,34 +89,39 @@ func ParseRequest(text []byte) (Request, error) {
 	if !utf8.Valid(text) {
 		return r, invalid("frame is not valid UTF-8")
 	}
-	dec := jsontext.NewDecoder(bytes.NewBuffer(text))
+	// Names are compared here, in any case; half a surrogate pair, which
+	// JavaScript makes of an emoji cut in two, becomes U+FFFD as it does in Go.
+	dec := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	open, err := dec.ReadToken()
 	if err != nil {
-		return r, invalid("frame is not valid JSON")
+		return r, errJSON()
 	}
 	if open.Kind() != '{' {
 		return r, invalid("frame must be a JSON object")
 	}
 	var wrong error // the first member that is wrong; reading goes on for the RequestId
+	var seen member
 	for dec.PeekKind() != '}' {
 		name, err := dec.ReadToken()
 		if err != nil {
-			return r, invalidJSON(err)
+			return r, errJSON()
 		}
 		bit := memberOf(name.String())
-		if bit != 0 && r.has&bit != 0 {
-			return r, invalid(fmt.Sprintf("member %s is there twice", name.String()))
-		}
+		twice := bit != 0 && seen&bit != 0
+		seen |= bit
 		fault, err := r.read(dec, bit)
 		if err != nil {
-			return r, invalidJSON(err)
+			return r, errJSON()
+		}
+		if twice {
+			fault = "member " + r.name(bit) + " is there twice"
 		}
 		if fault != "" && wrong == nil {
 			wrong = invalid(fault)
 		}
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return r, invalidJSON(err)
+		return r, errJSON()
 	}
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return r, invalid("frame has data after its JSON object")
@@ -200,6 +205,8 @@ func (*Request) name(bit member) string {
 		return "Id"
 	case hasUserID:
 		return "UserId"
+	case hasAttributes:
+		return "Attributes"
 	default:
 		return "Reason"
 	}
@@ -232,6 +239,9 @@ func readMap(dec *jsontext.Decoder) (m map[string]string, fault string, err erro
 		value, err := dec.ReadToken()
 		if err != nil {
 			return nil, "", err
+		}
+		if _, twice := m[name]; twice {
+			fault = "Attributes has a key twice"
 		}
 		m[name] = value.String()
 	}
@@ -294,10 +304,5 @@ func (r *Request) Check() error {
 func invalid(message string) *Error  { return &Error{Code: ErrorInvalid, Message: message} }
 func tooLarge(message string) *Error { return &Error{Code: ErrorTooLarge, Message: message} }
 
-// invalidJSON words a decoder's error without quoting what the client sent.
-func invalidJSON(err error) *Error {
-	if errors.Is(err, jsontext.ErrDuplicateName) {
-		return invalid("frame has a member twice")
-	}
-	return invalid("frame is not valid JSON")
-}
+// errJSON quotes nothing of what the client sent.
+func errJSON() *Error { return invalid("frame is not valid JSON") }

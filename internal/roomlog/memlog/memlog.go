@@ -33,6 +33,8 @@ type Options struct {
 	Outbox Outbox
 	// Tail is how many entries of a room stay readable: 128.
 	Tail int
+	// TailBytes is how many bytes of payload they may have: 64 KiB.
+	TailBytes int
 	// Idle is how long a room without subscribers is remembered: 1 minute. It
 	// is longer than the second that rates look at.
 	Idle time.Duration
@@ -66,6 +68,9 @@ var _ roomlog.Log = (*Log)(nil)
 func New(o Options) *Log {
 	if o.Tail == 0 {
 		o.Tail = 128
+	}
+	if o.TailBytes == 0 {
+		o.TailBytes = 64 << 10
 	}
 	if o.Idle == 0 {
 		o.Idle = time.Minute
@@ -167,7 +172,7 @@ func (l *Log) lock(key roomlog.Room) *room {
 		s.mu.Lock()
 		r := s.rooms[key]
 		if r == nil {
-			r = &room{key: key, keep: l.options.Tail}
+			r = &room{key: key, keep: l.options.Tail, keepBytes: l.options.TailBytes}
 			s.rooms[key] = r
 		}
 		s.mu.Unlock()

@@ -13,9 +13,11 @@ type subscription struct{ roomlog.Subscriber }
 type room struct {
 	mu          sync.Mutex
 	key         roomlog.Room
-	keep        int
+	keep        int             // entries of the tail
+	keepBytes   int             // of their payloads
 	last        uint64          // Seq of the newest entry
 	tail        []roomlog.Entry // the newest entries, oldest first
+	tailBytes   int             // of their payloads
 	sent        []time.Time     // when the messages of the last second were admitted
 	subscribers []*subscription
 	waiting     int // entries on their way through the outbox
@@ -48,12 +50,13 @@ func (r *room) deliver(seq uint64, e roomlog.Entry) uint64 {
 	e.Seq, e.Prev = seq, r.last
 	r.last = seq
 	r.touched = time.Now()
-	if len(r.tail) >= 2*r.keep {
-		n := copy(r.tail, r.tail[len(r.tail)-r.keep:])
-		clear(r.tail[n:])
-		r.tail = r.tail[:n]
-	}
 	r.tail = append(r.tail, e)
+	r.tailBytes += len(e.Payload)
+	for len(r.tail) > r.keep || (r.tailBytes > r.keepBytes && len(r.tail) > 1) {
+		r.tailBytes -= len(r.tail[0].Payload)
+		r.tail[0] = roomlog.Entry{} // append copies to a new array only now and then
+		r.tail = r.tail[1:]
+	}
 	for _, s := range r.subscribers {
 		s.Deliver(r.key, e)
 	}
