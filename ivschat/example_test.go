@@ -18,9 +18,11 @@ import (
 // exampleServer answers like a server with one room, lobby.
 func exampleServer() *httptest.Server {
 	answers := map[string]string{
-		"/CreateRoom":      `{"arn":"` + roomARN + `","name":"lobby","maximumMessageRatePerSecond":10,"maximumMessageLength":200}`,
-		"/ListRooms":       `{"rooms":[{"arn":"` + roomARN + `","name":"lobby"}]}`,
-		"/CreateChatToken": `{"token":"p1.k.t","tokenExpirationTime":"2026-01-01T00:01:00.000Z","sessionExpirationTime":"2026-01-01T03:00:00.000Z"}`,
+		"/CreateRoom":                `{"arn":"` + roomARN + `","name":"lobby","maximumMessageRatePerSecond":10,"maximumMessageLength":200}`,
+		"/ListRooms":                 `{"rooms":[{"arn":"` + roomARN + `","name":"lobby"}]}`,
+		"/SendEvent":                 `{"id":"1OjMY6p8h4uv"}`,
+		"/ListLoggingConfigurations": `{"loggingConfigurations":[{"arn":"a","name":"archive","state":"ACTIVE","destinationConfiguration":{"s3":{"bucketName":"chat-logs"}}}]}`,
+		"/CreateChatToken":           `{"token":"p1.k.t","tokenExpirationTime":"2026-01-01T00:01:00.000Z","sessionExpirationTime":"2026-01-01T03:00:00.000Z"}`,
 	}
 	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, ok := answers[r.URL.Path]
@@ -82,6 +84,40 @@ func ExampleClient_CreateChatToken() {
 	}
 	fmt.Println(out.Token, out.TokenExpirationTime.Format(time.TimeOnly))
 	// Output: p1.k.t 00:01:00
+}
+
+// Without an aws.Config: everything the client needs is in its options.
+func ExampleNew() {
+	server := exampleServer()
+	defer server.Close()
+	client := ivschat.New(ivschat.Options{
+		Region:       "us-west-2",
+		BaseEndpoint: &server.URL,
+		Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
+	})
+	defer client.CloseIdleConnections()
+	out, err := client.SendEvent(context.Background(), &ivschat.SendEventInput{
+		RoomIdentifier: roomARN, EventName: "app:goal", Attributes: map[string]string{"team": "red"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(out.ID)
+	// Output: 1OjMY6p8h4uv
+}
+
+func ExampleClient_LoggingConfigurations() {
+	server := exampleServer()
+	defer server.Close()
+	client := exampleClient(server.URL)
+	defer client.CloseIdleConnections()
+	for c, err := range client.LoggingConfigurations(context.Background(), &ivschat.ListLoggingConfigurationsInput{}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(c.Name, c.State, c.DestinationConfiguration.S3.BucketName)
+	}
+	// Output: archive ACTIVE chat-logs
 }
 
 func ExampleClient_Rooms() {
