@@ -43,6 +43,8 @@ type Config struct {
 	MaxConnections       int
 	MaxFrame             Size
 	SendQueue            Size
+	FanoutWindow         time.Duration
+	Reader               string
 	SendBuffer           Size
 	PingInterval         time.Duration
 	PongTimeout          time.Duration

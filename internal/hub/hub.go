@@ -11,15 +11,16 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/parleychat/parley/internal/roomlog"
-	"github.com/parleychat/parley/internal/wsconn"
 )
 
 // Conn is a session's socket.
 type Conn interface {
-	// Write sends whole frames or queues them, in call order, without waiting
-	// and without keeping the slice. False: the connection is ending.
+	// Write sends whole frames or queues them, in call order, without waiting.
+	// It may keep the slice, which does not change any more. False: the
+	// connection is ending.
 	Write(frames []byte) bool
 	// WriteThenClose is Write, then a Close frame.
 	WriteThenClose(frames []byte, code uint16, reason string)
@@ -34,6 +35,12 @@ type Options struct {
 	// MaxPending is how many bytes may wait in a shard before its room counts
 	// as overloaded: 256 KiB.
 	MaxPending int
+	// Window is how long the entries of a busy shard may wait to share a write
+	// to each member; 0 is never.
+	Window time.Duration
+	// Delivered, if not nil, is told of each flush how many entries of a kind
+	// it gave to members. It must not block.
+	Delivered func(kind roomlog.Kind, n int)
 	// Control is called with each KindControl entry of a room that has members
 	// here. It must not block.
 	Control func(roomlog.Room)
@@ -66,6 +73,9 @@ func New(log roomlog.Log, o Options) *Hub {
 	}
 	if o.Control == nil {
 		o.Control = func(roomlog.Room) {}
+	}
+	if o.Delivered == nil {
+		o.Delivered = func(roomlog.Kind, int) {}
 	}
 	h := &Hub{options: o, log: log, rooms: map[roomlog.Room]*room{}}
 	h.work.init()
@@ -145,11 +155,6 @@ func (h *Hub) drainShards() {
 		if s == nil {
 			return
 		}
-		if s.flush() {
-			h.work.put(s)
-		}
+		s.flush()
 	}
 }
-
-// frame returns the entry as a complete WebSocket frame.
-func frame(dst []byte, e *roomlog.Entry) []byte { return wsconn.AppendText(dst, e.Payload) }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/parleychat/parley/internal/roomlog"
+	"github.com/parleychat/parley/internal/wsconn"
 )
 
 // room is a room's members on this node, in shards.
@@ -53,7 +55,7 @@ func (r *room) place(m *Member) {
 			return
 		}
 	}
-	s := &shard{work: &r.hub.work}
+	s := &shard{hub: r.hub, gap: time.Second}
 	s.add(m, r.hub.options.ShardSize)
 	grown := append(shards[:len(shards):len(shards)], s)
 	r.shards.Store(&grown)
@@ -73,20 +75,19 @@ func (r *room) remove(m *Member) {
 	r.hub.forget(r)
 }
 
+// maxHeader is a frame header's length, at most.
+const maxHeader = 10
+
 // Deliver implements roomlog.Subscriber.
 func (r *room) Deliver(_ roomlog.Room, e roomlog.Entry) {
 	if e.Kind == roomlog.KindControl {
 		r.hub.options.Control(r.key)
 		return
 	}
-	shards := *r.shards.Load()
-	if len(shards) == 1 {
-		shards[0].append(&e, nil)
-		return
-	}
-	encoded := frame(nil, &e)
-	for _, s := range shards {
-		s.append(&e, encoded)
+	now := time.Now()
+	encoded := wsconn.AppendText(make([]byte, 0, len(e.Payload)+maxHeader), e.Payload)
+	for _, s := range *r.shards.Load() {
+		s.append(&e, encoded, now)
 	}
 }
 

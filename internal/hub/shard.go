@@ -1,7 +1,9 @@
 package hub
 
 import (
+	"runtime"
 	"sync"
+	"time"
 
 	"github.com/parleychat/parley/internal/roomlog"
 )
@@ -10,32 +12,37 @@ import (
 // are to get. It is in the work queue at most once, so one worker at a time
 // writes to its members and order holds.
 type shard struct {
-	work *workQueue
+	hub *Hub
 
 	mu      sync.Mutex
 	members []*Member // replaced, never changed in place: flush reads it without mu
-	pending []byte    // frames, in log order
-	marks   []int     // where in pending one write may end and the next begin
-	spare   []byte    // the buffer flushed last, to be used again
-	cuts    []cut     // users to disconnect within pending
+	pending []byte    // frames, in log order; members that are slow keep it, so it is never used again
+	entries []entry   // what is in pending
+	spare   []entry   // the slice flushed last, to be used again
 	queued  bool      // in the work queue, or being flushed
 	// generation counts flushes: a member that joined while frames were pending
 	// knows by it which they were.
 	generation uint64
+
+	first time.Time     // when the oldest pending entry came
+	last  time.Time     // when the newest entry came
+	gap   time.Duration // between entries, the newest weighing most
 }
 
-// cut ends a user's connections after the frame that ends at byte end.
-type cut struct {
+// entry is an entry in pending: its frame ends at byte end.
+type entry struct {
 	end    int
-	userID string
+	kind   roomlog.Kind
+	userID string // KindDisconnect: whose connections end behind it
 }
 
 // maxWrite is about how much one write gives a member: more at a time would
 // overflow the queue of one that reads as fast as it can.
 const maxWrite = 32 << 10
 
-// maxSpare is the largest buffer worth keeping between flushes.
-const maxSpare = 64 << 10
+// A shard is busy, and its entries wait for each other, when it has so many
+// deliveries a second that saving writes is worth the wait.
+const busyDeliveries = 10_000
 
 func (s *shard) add(m *Member, most int) bool {
 	s.mu.Lock()
@@ -67,37 +74,38 @@ func (s *shard) remove(m *Member) {
 	s.members = shrunk
 }
 
-// append queues an entry for every member; encoded is its frame, if the caller
-// has one.
-func (s *shard) append(e *roomlog.Entry, encoded []byte) {
+// append queues an entry for every member; encoded is its frame, shared with
+// other shards.
+func (s *shard) append(e *roomlog.Entry, encoded []byte, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.gap += (min(now.Sub(s.last), time.Second) - s.gap) / 4
+	s.last = now
 	if len(s.members) == 0 {
 		return
 	}
-	if encoded == nil {
-		s.pending = frame(s.pending, e)
+	if len(s.pending) == 0 {
+		s.first = now
+		s.pending = encoded[:len(encoded):len(encoded)] // alone it is not copied
 	} else {
 		s.pending = append(s.pending, encoded...)
 	}
-	if len(s.pending)-s.marked() >= maxWrite {
-		s.marks = append(s.marks, len(s.pending))
-	}
-	if e.Kind == roomlog.KindDisconnect {
-		s.cuts = append(s.cuts, cut{len(s.pending), e.UserID})
-	}
+	s.entries = append(s.entries, entry{len(s.pending), e.Kind, e.UserID})
 	if !s.queued {
 		s.queued = true
-		s.work.put(s)
+		s.hub.work.put(s, s.due(now))
 	}
 }
 
-// marked is where the last write so far ends.
-func (s *shard) marked() int {
-	if len(s.marks) == 0 {
-		return 0
+// due is when what is pending should be written: at once, or, in a busy shard,
+// when the window that began with the oldest entry is over.
+func (s *shard) due(now time.Time) time.Time {
+	window := s.hub.options.Window
+	deliveries := time.Duration(len(s.members)) * time.Second / max(s.gap, 1)
+	if deliveries < busyDeliveries || s.gap > window*3/2 || len(s.pending) >= maxWrite {
+		return now
 	}
-	return s.marks[len(s.marks)-1]
+	return s.first.Add(window)
 }
 
 func (s *shard) behind() int {
@@ -106,91 +114,81 @@ func (s *shard) behind() int {
 	return len(s.pending)
 }
 
-// flush gives every member what is pending, in one write each unless it is
-// much. It returns true when more came meanwhile: the shard then stays queued.
-func (s *shard) flush() bool {
-	s.mu.Lock()
-	frames, cuts, members, generation := s.pending, s.cuts, s.members, s.generation
-	ends := s.marks
-	if s.marked() < len(frames) {
-		ends = append(ends, len(frames))
-	}
-	s.pending, s.spare, s.cuts, s.marks = s.spare[:0], nil, nil, nil
-	s.generation++
-	s.mu.Unlock()
+// batch is what one flush gives to its members.
+type batch struct {
+	frames     []byte
+	entries    []entry
+	members    []*Member
+	generation uint64
+	cuts       bool // some entry ends a user's connections
+}
 
-	begin := 0
-	for _, end := range ends {
-		for _, m := range members {
-			m.write(frames, begin, end, cuts, generation)
+// flush gives every member what is pending, in one write each unless it is much.
+func (s *shard) flush() {
+	b := s.take()
+	counts := make(map[roomlog.Kind]int, 4)
+	for i, begin := 0, 0; i < len(b.entries); i++ {
+		counts[b.entries[i].kind]++
+		end := b.entries[i].end
+		if end-begin < maxWrite && i < len(b.entries)-1 {
+			continue
+		}
+		for n, m := range b.members {
+			m.write(&b, begin, end)
+			if n%yieldEvery == yieldEvery-1 {
+				runtime.Gosched()
+			}
 		}
 		begin = end
 	}
+	for kind, n := range counts {
+		s.hub.options.Delivered(kind, n*len(b.members))
+	}
+	s.finish(b.entries)
+}
 
+// yieldEvery is after how many writes, about half a millisecond's, a worker
+// lets others run: those who accept, read and send are behind it otherwise.
+const yieldEvery = 64
+
+func (s *shard) take() batch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if cap(frames) <= maxSpare {
-		s.spare = frames
+	b := batch{frames: s.pending, entries: s.entries, members: s.members, generation: s.generation}
+	for _, e := range b.entries {
+		b.cuts = b.cuts || e.kind == roomlog.KindDisconnect
 	}
+	s.pending, s.entries, s.spare = nil, s.spare[:0], nil
+	s.generation++
+	return b
+}
+
+func (s *shard) finish(spare []entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spare = spare
 	s.queued = len(s.pending) > 0
-	return s.queued
+	if s.queued {
+		s.hub.work.put(s, s.due(time.Now()))
+	}
 }
 
 // write gives the member its part of the frames from begin to end. A
 // disconnected user gets the event that says so, then the Close frame, and
 // nothing after it: its connection takes no more.
-func (m *Member) write(frames []byte, begin, end int, cuts []cut, generation uint64) {
-	if m.generation == generation {
+func (m *Member) write(b *batch, begin, end int) {
+	if m.generation == b.generation {
 		begin = max(begin, m.skip)
 	}
-	for _, c := range cuts {
-		if c.userID == m.userID && begin < c.end && c.end <= end {
-			m.conn.WriteThenClose(frames[begin:c.end], closeDisconnected, "")
-			return
+	if b.cuts {
+		for _, e := range b.entries {
+			if e.kind == roomlog.KindDisconnect && e.userID == m.userID && begin < e.end && e.end <= end {
+				m.conn.WriteThenClose(b.frames[begin:e.end], closeDisconnected, "")
+				return
+			}
 		}
 	}
 	if begin < end {
-		m.conn.Write(frames[begin:end])
+		m.conn.Write(b.frames[begin:end])
 	}
-}
-
-// workQueue is the shards that have something to write. Each is in it at most
-// once, which bounds it.
-type workQueue struct {
-	mu     sync.Mutex
-	more   *sync.Cond
-	shards []*shard
-	closed bool
-}
-
-func (q *workQueue) init() { q.more = sync.NewCond(&q.mu) }
-
-func (q *workQueue) put(s *shard) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.shards = append(q.shards, s)
-	q.more.Signal()
-}
-
-// take returns the next shard, or nil when the queue is closed and empty.
-func (q *workQueue) take() *shard {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for len(q.shards) == 0 {
-		if q.closed {
-			return nil
-		}
-		q.more.Wait()
-	}
-	s := q.shards[0]
-	q.shards[0] = nil
-	q.shards = q.shards[1:]
-	return s
-}
-
-func (q *workQueue) close() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.closed = true
-	q.more.Broadcast()
 }

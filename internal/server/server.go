@@ -39,6 +39,7 @@ type Server struct {
 	log      *memlog.Log
 	hub      *hub.Hub
 	chat     *chat.Service
+	upgrader *wsconn.Upgrader
 	sessions *session.Server
 	handler  http.Handler
 	draining atomic.Bool
@@ -68,8 +69,11 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 		s.store.Close()
 		return nil, err
 	}
+	s.upgrader = wsconn.NewUpgrader(wsconn.Options{
+		MaxMessage: int(c.MaxFrame), QueueBytes: int(c.SendQueue), SendBuffer: int(c.SendBuffer), NoPoller: c.Reader == "goroutine",
+	})
 	s.log = memlog.New(memlog.Options{Outbox: outbox{s.store}})
-	s.hub = hub.New(s.log, hub.Options{MaxPending: int(c.SendQueue), Control: func(r roomlog.Room) { s.chat.DropRoom(r) }})
+	s.hub = hub.New(s.log, hub.Options{MaxPending: int(c.SendQueue), Window: c.FanoutWindow, Control: func(r roomlog.Room) { s.chat.DropRoom(r) }})
 	s.chat = chat.New(chat.Options{
 		Store: s.store, Log: s.log, Tokens: ring, Pager: s.Keys.Pager(), Quotas: quotas,
 		TokenValidity: c.TokenValidity, EventAttributes: int(c.EventAttributesLimit),
@@ -78,8 +82,7 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 	})
 	s.sessions = session.New(session.Options{
 		Chat: s.chat.Actions(), Rooms: s.hub, Tokens: ring, Claim: s.store.ClaimToken, Quotas: quotas,
-		Conn:     wsconn.Options{MaxMessage: int(c.MaxFrame), QueueBytes: int(c.SendQueue), SendBuffer: int(c.SendBuffer)},
-		ClientIP: s.clientIP, PingEvery: c.PingInterval, PongWithin: c.PongTimeout, Grace: c.ExpiryGrace,
+		Upgrader: s.upgrader, ClientIP: s.clientIP, PingEvery: c.PingInterval, PongWithin: c.PongTimeout, Grace: c.ExpiryGrace,
 		HandshakeRate: c.HandshakeRate, MaxSessions: c.MaxConnections, Logger: logger,
 	})
 	s.handler = s.routes(api.New(s.apiOptions(quotas, dev)))
@@ -169,6 +172,7 @@ func (s *Server) Close() {
 	s.sessions.Drain(now, 0)
 	s.log.Close()
 	s.hub.Close()
+	s.upgrader.Close()
 	if err := s.store.Close(); err != nil {
 		s.logger.Error("close the store", "error", err)
 	}

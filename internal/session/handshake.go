@@ -37,7 +37,7 @@ type Rooms interface {
 	Join(ctx context.Context, room roomlog.Room, userID string, c hub.Conn) (*hub.Member, error)
 }
 
-// Options of the front door. Chat, Rooms, Tokens and Claim are required; zero
+// Options of the front door. Chat, Rooms, Tokens, Claim and Upgrader are required; zero
 // values of the others take the defaults named here.
 type Options struct {
 	Chat   Chat
@@ -46,7 +46,8 @@ type Options struct {
 	// Claim records the use of a chat token: true once per id.
 	Claim  func(ctx context.Context, id [16]byte, expires time.Time) (bool, error)
 	Quotas limit.Profile
-	Conn   wsconn.Options
+	// Upgrader makes the connections; it outlives the sessions.
+	Upgrader *wsconn.Upgrader
 	// ClientIP tells where a request came from; by default the peer's address.
 	ClientIP func(*http.Request) string
 	// PingEvery is how often a session is pinged: 30 s.
@@ -184,7 +185,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	conn, err := wsconn.Upgrade(w, r, text, s.options.Conn)
+	conn, err := s.options.Upgrader.Upgrade(w, r, text)
 	if err != nil {
 		session.end()
 		s.options.Logger.Debug("client left during the handshake", "room", claims.RoomID, "error", err)

@@ -11,17 +11,19 @@ import (
 )
 
 // echoers returns n connections that have echoed one message each, and a function that ends them.
-func echoers(b testing.TB, n int) (conns []*Conn, clients []net.Conn, end func()) {
+func echoers(b testing.TB, n int) (conns []*handler, clients []net.Conn, end func()) {
 	b.Helper()
-	served := make(chan *Conn, 1)
+	served := make(chan *handler, 1)
+	u := upgrader(b, Options{})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := Upgrade(w, r, "", Options{})
+		c, err := u.Upgrade(w, r, "")
 		if err != nil {
 			b.Error(err)
 			return
 		}
-		c.Serve(&handler{c: c, closed: make(chan error, 2)})
-		served <- c
+		h := &handler{c: c, closed: make(chan error, 2)}
+		c.Serve(h)
+		served <- h
 	}))
 	hello := text("hello")
 	answer := make([]byte, 4096)
@@ -44,8 +46,8 @@ func echoers(b testing.TB, n int) (conns []*Conn, clients []net.Conn, end func()
 	}
 	return conns, clients, func() {
 		for i, c := range conns {
-			c.Abort()
-			<-c.Done()
+			c.c.Abort()
+			<-c.closed
 			clients[i].Close()
 		}
 		srv.Close()
@@ -61,12 +63,12 @@ func BenchmarkWrite(b *testing.B) {
 	b.SetBytes(int64(len(frame)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if !conns[0].Write(frame) {
+		if !conns[0].c.Write(frame) {
 			b.Fatal("refused")
 		}
-		if conns[0].backlog() > 128<<10 {
+		if conns[0].c.backlog() > 128<<10 {
 			b.StopTimer()
-			conns[0].waitSent()
+			conns[0].c.waitSent()
 			b.StartTimer()
 		}
 	}

@@ -2,10 +2,11 @@
 // and frames and nothing of chat.
 //
 // It is made for very many connections that are mostly idle and for a fan-out
-// that must never wait: an idle connection costs one parked goroutine and no
-// buffer, and Write never blocks. Frames and the handshake answer come from
-// github.com/gobwas/ws; this package adds the rules that need a connection's
-// memory: message limits, UTF-8, the closing handshake, the bounded queue.
+// that must never wait: an idle connection costs no goroutine and no buffer
+// where there is epoll, a parked goroutine elsewhere, and Write never blocks.
+// Frames and the handshake answer come from github.com/gobwas/ws; this package
+// adds the rules that need a connection's memory: message limits, UTF-8, the
+// closing handshake, the bounded queue.
 //
 // A listener that wraps its connections keeps everything correct but loses the
 // cheap path: only a bare *net.TCPConn or *net.UnixConn is read and written
@@ -26,7 +27,7 @@ import (
 // lingerBytes bounds what is read and dropped after the peer broke the protocol.
 const lingerBytes = 1 << 20
 
-// Options bounds one connection. Zero values take the defaults named here.
+// Options bounds each connection. Zero values take the defaults named here.
 type Options struct {
 	MaxMessage   int           // bytes of one message, the sum of its fragments; 16 KiB; over it Close 1009
 	MaxFragments int           // frames of one message; 16; over it Close 1008: the frames are valid, the limit is ours
@@ -35,6 +36,9 @@ type Options struct {
 	WriteTimeout time.Duration // 5 s; a queue without progress for that long ends the connection with ErrSlow
 	CloseTimeout time.Duration // 5 s; how long the peer may take to answer our Close frame
 	ControlRate  int           // control and empty frames per second from the peer; 20; over it Close 1008
+	// NoPoller reads every connection with a goroutine of its own, as is done
+	// where there is no epoll.
+	NoPoller bool
 }
 
 func (o Options) withDefaults() Options {
@@ -60,9 +64,28 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Handler gets what arrives. Its methods are called from the connection's
-// reader, one at a time. They may call any method of the Conn but must not wait
-// for Done. Nothing arrives any more once the connection is closing.
+// Upgrader makes connections of handshakes. Close it when all have ended.
+type Upgrader struct {
+	o      Options
+	poller *poller   // nil: each connection has a goroutine
+	start  time.Time // what LastSeen is counted from: keeps the monotonic clock
+}
+
+// NewUpgrader returns an upgrader for connections with these options.
+func NewUpgrader(o Options) *Upgrader {
+	u := &Upgrader{o: o.withDefaults(), start: time.Now()}
+	if !o.NoPoller {
+		u.poller = newPoller()
+	}
+	return u
+}
+
+// Close ends what watches the sockets.
+func (u *Upgrader) Close() { u.poller.close() }
+
+// Handler gets what arrives. Its methods are called one at a time, in order.
+// They may wait: only their own connection does too. Nothing arrives any more
+// once the connection is closing.
 type Handler interface {
 	// Text is a whole text message: valid UTF-8, and the handler's only until it returns.
 	Text(text []byte)
@@ -76,51 +99,49 @@ type Handler interface {
 // Conn is one connection. Serve must be called exactly once, even after Abort;
 // all other methods may be called at any time from any goroutine.
 type Conn struct {
-	nc    net.Conn
+	u     *Upgrader
 	t     transport
-	o     Options
-	start time.Time
-	seen  atomic.Int64 // nanoseconds after start: keeps the monotonic clock
-	first []byte       // what came in one packet with the handshake
-	in    inbox        // the reader's alone
-	done  chan struct{}
+	h     Handler
+	in    inbox          // the reader's alone
+	begun bool           // the reader's alone: what came with the handshake was read
+	seen  atomic.Int64   // nanoseconds after u.start
 	drain sync.WaitGroup // the drainer; never started once closing is set
 
 	// mu keeps the frames of one Write together and in order, so it is held
-	// over write(2), which never waits. It is never held over nc.Close, which
-	// waits for the drainer to leave the descriptor, and the drainer takes mu.
+	// over write(2), which never waits. It is never held over t.close, which
+	// may wait for the drainer to leave the descriptor, and the drainer takes mu.
 	mu       sync.Mutex
 	closing  atomic.Bool // set with mu held: no more frames are taken
-	err      error       // why it ended; set together with closing
-	queue    []byte      // empty unless draining
 	draining bool
 	cut      bool
+	err      error    // why it ended; set together with closing
+	queue    [][]byte // empty unless draining
+	queued   int      // bytes in queue
 }
 
-func newConn(nc net.Conn, first []byte, o Options) *Conn {
-	c := &Conn{nc: nc, o: o, start: time.Now(), first: first, done: make(chan struct{})}
-	c.in.o = &c.o
-	c.t = newTransport(nc)
+// newConn takes what came in one packet with the handshake as first.
+func (u *Upgrader) newConn(nc net.Conn, first []byte) *Conn {
+	c := &Conn{u: u}
+	c.in.o, c.in.partial = &u.o, first
+	c.seen.Store(int64(time.Since(u.start)))
 	// A peer that stops reading parks megabytes in the kernel otherwise. It is
 	// only a hint, so a refusal changes nothing.
 	if b, ok := bottom(nc).(interface{ SetWriteBuffer(int) error }); ok {
-		_ = b.SetWriteBuffer(o.SendBuffer)
+		_ = b.SetWriteBuffer(u.o.SendBuffer)
 	}
+	c.t = u.newTransport(nc, c)
 	return c
 }
 
-// Serve starts the reader and returns at once, so that the HTTP handler can
+// Serve begins to read and returns at once, so that the HTTP handler can
 // return and net/http can free its buffers.
-func (c *Conn) Serve(h Handler) { go c.serve(h) }
-
-// Done is closed when the connection's last goroutine ends, after Closed.
-func (c *Conn) Done() <-chan struct{} { return c.done }
+func (c *Conn) Serve(h Handler) {
+	c.h = h
+	c.t.start()
+}
 
 // LastSeen is when bytes last arrived from the peer.
-func (c *Conn) LastSeen() time.Time { return c.start.Add(time.Duration(c.seen.Load())) }
-
-// RemoteAddr is the peer's address as the transport knows it.
-func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+func (c *Conn) LastSeen() time.Time { return c.u.start.Add(time.Duration(c.seen.Load())) }
 
 // Ping sends an empty ping frame; the answer moves LastSeen.
 func (c *Conn) Ping() { c.Write(ws.CompiledPing) }
@@ -142,9 +163,13 @@ func (c *Conn) WriteThenClose(frames []byte, code uint16, reason string) {
 // the kernel need not keep its data.
 func (c *Conn) Abort() { c.end(ErrAborted, false) }
 
-func (c *Conn) serve(h Handler) {
-	defer close(c.done)
-	err := c.read(h)
+// serve reads until the connection ends, or until there is nothing to read and
+// the transport will call serve again.
+func (c *Conn) serve() {
+	err := c.read()
+	if errors.Is(err, errParked) {
+		return
+	}
 	if pe, ok := errors.AsType[*ProtocolError](err); ok {
 		c.shut(err, appendClose(nil, pe.Code, pe.Err.Error()), 0)
 		c.drain.Wait()
@@ -156,8 +181,8 @@ func (c *Conn) serve(h Handler) {
 		c.end(err, false)
 	}
 	c.drain.Wait()
-	c.nc.Close()
-	h.Closed(c.reason(err))
+	c.t.close(false)
+	c.h.Closed(c.reason(err))
 }
 
 // reason is the first cause; last is how reading ended.
@@ -171,20 +196,20 @@ func (c *Conn) reason(last error) error {
 }
 
 // read returns how reading ended, never nil.
-func (c *Conn) read(h Handler) error {
-	sink := sink{c, h}
-	if first := c.first; len(first) > 0 {
-		c.first = nil
-		if err := c.in.feed(new(chunk), first, 0, sink); err != nil {
+func (c *Conn) read() error {
+	sink := sink{c, c.h}
+	if !c.begun {
+		c.begun = true
+		if err := c.in.feed(new(chunk), nil, 0, sink); err != nil {
 			return err
 		}
 	}
 	for {
-		ch, err := c.t.read()
+		ch, err := c.t.read(false)
 		if err != nil {
 			return err
 		}
-		now := time.Since(c.start)
+		now := time.Since(c.u.start)
 		c.seen.Store(int64(now))
 		err = c.in.feed(ch, ch.data, now, sink)
 		c.t.release(ch)
@@ -197,15 +222,11 @@ func (c *Conn) read(h Handler) error {
 // linger ends our half and drops what still arrives. Closing with unread bytes
 // would make the kernel send a reset, which may overtake the Close frame.
 func (c *Conn) linger() {
-	half, ok := c.nc.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
-		return
-	}
-	if c.nc.SetReadDeadline(time.Now().Add(c.o.CloseTimeout)) != nil {
+	if c.t.closeWrite() != nil || c.t.setReadDeadline(time.Now().Add(c.u.o.CloseTimeout)) != nil {
 		return
 	}
 	for left := lingerBytes; left > 0; {
-		ch, err := c.t.read()
+		ch, err := c.t.read(true)
 		if err != nil {
 			return
 		}

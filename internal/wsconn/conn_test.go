@@ -90,8 +90,9 @@ func TestFriendlyClient(t *testing.T) {
 		t.Run(fmt.Sprintf("tls=%t", secure), func(t *testing.T) {
 			const token = "v1.k1.AbC-_~!#$%&'*+.^`|0"
 			conns := make(chan *handler, 1)
+			u := upgrader(t, Options{})
 			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				c, err := Upgrade(w, r, Protocols(r)[0], Options{})
+				c, err := u.Upgrade(w, r, Protocols(r)[0])
 				if err != nil {
 					t.Error(err)
 					return

@@ -70,19 +70,18 @@ func Check(r *http.Request) error {
 // reading. A protocol that is not empty must be one of those offered and is
 // echoed exactly. After a *HandshakeError nothing has been written; after any
 // other error nothing may be.
-func Upgrade(w http.ResponseWriter, r *http.Request, protocol string, o Options) (*Conn, error) {
+func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request, protocol string) (*Conn, error) {
 	if err := Check(r); err != nil {
 		return nil, err
 	}
 	if protocol != "" && !slices.Contains(Protocols(r), protocol) {
 		return nil, &HandshakeError{Status: http.StatusBadRequest, Reason: "subprotocol was not offered"}
 	}
-	o = o.withDefaults()
-	u := ws.HTTPUpgrader{
-		Timeout:  o.WriteTimeout,
+	upgrader := ws.HTTPUpgrader{
+		Timeout:  u.o.WriteTimeout,
 		Protocol: func(string) bool { return true },
 	}
-	nc, rw, _, err := u.Upgrade(plain(r, protocol), w)
+	nc, rw, _, err := upgrader.Upgrade(plain(r, protocol), w)
 	if err != nil {
 		if nc != nil {
 			nc.Close()
@@ -94,7 +93,7 @@ func Upgrade(w http.ResponseWriter, r *http.Request, protocol string, o Options)
 		p, _ := rw.Reader.Peek(n) // n bytes are buffered, so Peek cannot fail
 		first = slices.Clone(p)
 	}
-	return newConn(nc, first, o), nil
+	return u.newConn(nc, first), nil
 }
 
 // plain is r as the upgrader wants it: it looks at the first line of each

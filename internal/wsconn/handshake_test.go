@@ -15,13 +15,14 @@ import (
 )
 
 func TestHandshakes(t *testing.T) {
+	u := upgrader(t, Options{})
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var protocol string
 		if offered := Protocols(r); len(offered) > 0 {
 			protocol = offered[0]
 		}
 		checked := Check(r)
-		c, err := Upgrade(w, r, protocol, Options{})
+		c, err := u.Upgrade(w, r, protocol)
 		if diff := cmp.Diff(checked, err); diff != "" {
 			t.Errorf("Check and Upgrade differ: %s", diff)
 		}
@@ -173,7 +174,7 @@ func TestProtocolThatWasNotOfferedIsNotEchoed(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	_, err = Upgrade(w, r, "surprise", Options{})
+	_, err = upgrader(t, Options{}).Upgrade(w, r, "surprise")
 	if he, ok := errors.AsType[*HandshakeError](err); !ok || he.Status != http.StatusBadRequest || w.Body.Len() > 0 {
 		t.Errorf("got %v", err)
 	}

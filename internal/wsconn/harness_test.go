@@ -47,14 +47,11 @@ func (h *handler) Closed(err error) { h.closed <- err }
 // end waits for the connection's end and returns the reason.
 func (h *handler) end(t *testing.T) error {
 	t.Helper()
-	<-h.c.Done()
-	select {
-	case err := <-h.closed:
-		return err
-	default:
-		t.Fatal("done without Closed")
-		return nil
+	err := <-h.closed
+	if len(h.closed) > 0 {
+		t.Fatal("closed twice")
 	}
+	return err
 }
 
 // rig is a server over one kind of transport.
@@ -66,10 +63,11 @@ type rig struct {
 func startRig(t *testing.T, ln net.Listener, config *tls.Config, dial func() (net.Conn, error), o Options, text func(*Conn, []byte)) *rig {
 	t.Helper()
 	r := &rig{conns: make(chan *handler, 1)}
+	u := upgrader(t, o)
 	srv := &http.Server{
 		ErrorLog: log.New(io.Discard, "", 0),
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			c, err := Upgrade(w, req, "", o)
+			c, err := u.Upgrade(w, req, "")
 			if err != nil {
 				t.Errorf("upgrade: %v", err)
 				return
@@ -98,6 +96,13 @@ func startRig(t *testing.T, ln net.Listener, config *tls.Config, dial func() (ne
 		return nc
 	}
 	return r
+}
+
+func upgrader(t testing.TB, o Options) *Upgrader {
+	t.Helper()
+	u := NewUpgrader(o)
+	t.Cleanup(u.Close)
+	return u
 }
 
 // pipeListener accepts the server's ends of net.Pipe.
@@ -166,6 +171,11 @@ func pipeRig(t *testing.T, o Options, text func(*Conn, []byte)) *rig {
 // overEach runs a test over every transport; the pipe's runs in fake time.
 func overEach(t *testing.T, o Options, text func(*Conn, []byte), test func(*testing.T, *rig)) {
 	t.Run("tcp", func(t *testing.T) { test(t, tcpRig(t, o, text)) })
+	t.Run("tcp without a poller", func(t *testing.T) {
+		o := o
+		o.NoPoller = true
+		test(t, tcpRig(t, o, text))
+	})
 	t.Run("tls", func(t *testing.T) { test(t, tlsRig(t, o, text)) })
 	t.Run("pipe", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) { test(t, pipeRig(t, o, text)) })

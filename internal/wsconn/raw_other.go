@@ -4,4 +4,4 @@ package wsconn
 
 import "net"
 
-func newTransport(nc net.Conn) transport { return newStream(nc) }
+func newRaw(net.Conn, *Conn) transport { return nil }

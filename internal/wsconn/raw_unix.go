@@ -16,7 +16,18 @@ const rawRead = 4 << 10
 // chunks is shared by all connections: only those with bytes to read hold one.
 var chunks = sync.Pool{New: func() any { return &chunk{buf: make([]byte, rawRead)} }}
 
-func newTransport(nc net.Conn) transport {
+// newRaw returns nil for a net.Conn that does not lend its descriptor.
+func newRaw(nc net.Conn, c *Conn) transport {
+	rc := rawConn(nc)
+	if rc == nil {
+		return nil
+	}
+	r := &raw{netConn: netConn{c, nc}, rc: rc}
+	r.readFunc, r.writeFunc = r.readFD, r.writeFD
+	return r
+}
+
+func rawConn(nc net.Conn) syscall.RawConn {
 	var sc syscall.Conn
 	switch nc := nc.(type) {
 	case *net.TCPConn:
@@ -24,20 +35,23 @@ func newTransport(nc net.Conn) transport {
 	case *net.UnixConn:
 		sc = nc
 	default:
-		return newStream(nc)
+		return nil
 	}
 	rc, err := sc.SyscallConn()
 	if err != nil {
-		return newStream(nc)
+		return nil
 	}
-	r := &raw{rc: rc}
-	r.readFunc, r.writeFunc = r.readFD, r.writeFD
-	return r
+	return rc
 }
 
 // raw reads and writes the descriptor itself, so that a parked reader holds no
 // buffer and a write returns what the kernel did not take.
+//
+// Why tryWrite never waits: RawConn.Write waits only for another RawConn.Write
+// on the same descriptor. It runs with Conn.mu held while no drainer exists, and
+// the drainer runs it only while draining is set, which Conn.write sees with mu held.
 type raw struct {
+	netConn
 	rc syscall.RawConn
 
 	readFunc func(uintptr) bool
@@ -52,7 +66,7 @@ type raw struct {
 	writeErr  error
 }
 
-func (r *raw) read() (*chunk, error) {
+func (r *raw) read(bool) (*chunk, error) {
 	r.ch, r.readErr = nil, nil
 	if err := r.rc.Read(r.readFunc); err != nil {
 		return nil, err
@@ -60,7 +74,9 @@ func (r *raw) read() (*chunk, error) {
 	return r.ch, r.readErr
 }
 
-func (r *raw) release(ch *chunk) {
+func (r *raw) release(ch *chunk) { ch.putBack() }
+
+func (ch *chunk) putBack() {
 	ch.data = nil
 	ch.reader.Reset(nil)
 	chunks.Put(ch)
@@ -108,14 +124,14 @@ func (r *raw) writeFD(fd uintptr) bool {
 
 // drain writes within RawConn.Write, not around it: the poller tells of
 // writability once, so a wait that does not try first could miss it.
-func (r *raw) drain(c *Conn) error {
+func (r *raw) drain() error {
 	var failed error
 	err := r.rc.Write(func(fd uintptr) bool {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		for len(c.queue) > 0 {
-			n, err := retry(syscall.Write, fd, c.queue)
-			c.sent(n)
+		r.c.mu.Lock()
+		defer r.c.mu.Unlock()
+		for len(r.c.queue) > 0 {
+			n, err := retry(syscall.Write, fd, r.c.queue[0])
+			r.c.sent(n)
 			if errors.Is(err, syscall.EAGAIN) {
 				return false
 			}

@@ -3,7 +3,6 @@ package wsconn
 import (
 	"bytes"
 	"errors"
-	"net"
 	"os"
 	"time"
 
@@ -27,14 +26,11 @@ func appendClose(dst []byte, code uint16, reason string) []byte {
 	return appendFrame(dst, ws.OpClose, ws.NewCloseFrameBody(ws.StatusCode(code), reason))
 }
 
-// Write sends one or more complete frames. It never waits and does not keep
-// frames: what the kernel does not take at once is copied to the bounded queue.
+// Write sends one or more complete frames. It never waits. It keeps frames of
+// which the kernel does not take all at once, in the bounded queue: they must
+// not change any more. So the queues of many slow peers share one copy.
 // It is false when the connection is closing or has just overflowed; then the
 // frames do not arrive, or not all of them.
-//
-// Why it never waits: RawConn.Write waits only for another RawConn.Write on the
-// same descriptor. Here it runs with mu held while no drainer exists, and the
-// drainer runs it only while draining is set, which Write sees with mu held.
 func (c *Conn) Write(frames []byte) bool {
 	c.mu.Lock()
 	ok, err := c.write(frames)
@@ -59,11 +55,11 @@ func (c *Conn) write(frames []byte) (ok bool, broken error) {
 		if len(frames) == 0 {
 			return true, nil
 		}
-		if n > 0 && len(frames) > c.o.QueueBytes {
+		if n > 0 && len(frames) > c.u.o.QueueBytes {
 			return false, ErrSlow
 		}
 	}
-	if len(c.queue)+len(frames) > c.o.QueueBytes {
+	if c.queued+len(frames) > c.u.o.QueueBytes {
 		return false, c.lastWords(ErrSlow, appendClose(nil, statusTryAgainLater, "too slow"))
 	}
 	c.push(frames)
@@ -78,7 +74,7 @@ func (c *Conn) shut(err error, last []byte, optional int) {
 		c.mu.Unlock()
 		return
 	}
-	if len(c.queue)+optional > c.o.QueueBytes {
+	if c.queued+optional > c.u.o.QueueBytes {
 		last = last[optional:]
 	}
 	broken := c.lastWords(err, last)
@@ -104,17 +100,18 @@ func (c *Conn) lastWords(err error, last []byte) (broken error) {
 	}
 	c.push(last)
 	// From here on progress does not move it: closing has to end.
-	return c.nc.SetWriteDeadline(time.Now().Add(c.o.WriteTimeout))
+	return c.t.setWriteDeadline(time.Now().Add(c.u.o.WriteTimeout))
 }
 
 // awaitClose bounds the peer's answer once our Close frame is out.
 func (c *Conn) awaitClose() error {
-	return c.nc.SetReadDeadline(time.Now().Add(c.o.CloseTimeout))
+	return c.t.setReadDeadline(time.Now().Add(c.u.o.CloseTimeout))
 }
 
 // push needs mu. It starts the drainer if there is none.
 func (c *Conn) push(p []byte) {
-	c.queue = append(c.queue, p...)
+	c.queue = append(c.queue, p)
+	c.queued += len(p)
 	if c.draining {
 		return
 	}
@@ -123,11 +120,20 @@ func (c *Conn) push(p []byte) {
 	c.drain.Go(c.drainQueue)
 }
 
-// sent needs mu.
+// sent needs mu. It takes n bytes off the queue.
 func (c *Conn) sent(n int) {
-	c.queue = c.queue[n:]
 	if n > 0 {
 		c.extend()
+	}
+	c.queued -= n
+	for n > 0 {
+		k := min(n, len(c.queue[0]))
+		c.queue[0] = c.queue[0][k:]
+		n -= k
+		if len(c.queue[0]) == 0 {
+			c.queue[0] = nil
+			c.queue = c.queue[1:]
+		}
 	}
 }
 
@@ -136,15 +142,15 @@ func (c *Conn) sent(n int) {
 // that follows reports it.
 func (c *Conn) extend() {
 	if !c.closing.Load() {
-		_ = c.nc.SetWriteDeadline(time.Now().Add(c.o.WriteTimeout))
+		_ = c.t.setWriteDeadline(time.Now().Add(c.u.o.WriteTimeout))
 	}
 }
 
 // drainQueue lives while the queue is not empty.
 func (c *Conn) drainQueue() {
-	err := c.t.drain(c)
+	err := c.t.drain()
 	for err == nil && !c.drained() {
-		err = c.t.drain(c)
+		err = c.t.drain()
 	}
 	if err == nil {
 		return
@@ -156,7 +162,7 @@ func (c *Conn) drainQueue() {
 	c.end(err, slow)
 	// draining stays set: nothing may be written behind half a frame.
 	c.mu.Lock()
-	c.queue = nil
+	c.queue, c.queued = nil, 0
 	c.mu.Unlock()
 }
 
@@ -172,7 +178,7 @@ func (c *Conn) drained() bool {
 	c.draining = false
 	// The descriptor refuses writes once a deadline has passed. Failing means
 	// that it is closed, which the reader notices.
-	_ = c.nc.SetWriteDeadline(time.Time{})
+	_ = c.t.setWriteDeadline(time.Time{})
 	if c.closing.Load() {
 		_ = c.awaitClose()
 	}
@@ -190,20 +196,7 @@ func (c *Conn) end(err error, reset bool) {
 	c.cut = true
 	reset = reset || c.draining
 	c.mu.Unlock()
-	if !first {
-		return
+	if first {
+		c.t.close(reset)
 	}
-	// Under TLS the bottom is closed: tls.Conn.Close would wait to send an alert.
-	nc := bottom(c.nc)
-	if l, ok := nc.(interface{ SetLinger(int) error }); ok && reset {
-		_ = l.SetLinger(0) // it fails only on a closed connection
-	}
-	nc.Close()
-}
-
-func bottom(nc net.Conn) net.Conn {
-	if t, ok := nc.(interface{ NetConn() net.Conn }); ok {
-		return t.NetConn()
-	}
-	return nc
 }

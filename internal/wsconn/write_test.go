@@ -47,7 +47,7 @@ func fill(t *testing.T, c *Conn, queued int) uint64 {
 func (c *Conn) backlog() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.queue)
+	return c.queued
 }
 
 // A WriteTimeout of an hour shows that nothing here waits for one.
@@ -259,8 +259,8 @@ type late struct {
 	write func()
 }
 
-func (l late) drain(c *Conn) error {
-	err := l.transport.drain(c)
+func (l late) drain() error {
+	err := l.transport.drain()
 	l.write()
 	return err
 }
@@ -280,7 +280,7 @@ func TestFramesThatArriveAsTheDrainerEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newConn(nc, nil, Options{}.withDefaults())
+	c := upgrader(t, Options{}).newConn(nc, nil)
 	times := 0
 	c.t = late{c.t, func() {
 		if times++; times < 4 {

@@ -1,0 +1,14 @@
+//go:build !linux
+
+package wsconn
+
+import "net"
+
+// poller is for systems with epoll.
+type poller struct{}
+
+func newPoller() *poller { return nil }
+
+func (*poller) close() {}
+
+func (*poller) adopt(net.Conn, *Conn) transport { return nil }
