@@ -117,6 +117,9 @@ type Member struct {
 	generation uint64
 }
 
+// Room is the room that the member is in.
+func (m *Member) Room() roomlog.Room { return m.room.key }
+
 // Leave takes the member out of its room; call it once. Frames of entries
 // already delivered may still be written.
 func (m *Member) Leave() {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -132,6 +133,11 @@ func (s *Server) Serve(ctx, giveUp context.Context, l net.Listener) error {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
+	var memory sync.WaitGroup
+	serving, stop := context.WithCancel(ctx)
+	memory.Go(func() { s.giveBackMemory(serving) })
+	defer memory.Wait()
+	defer stop()
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(l) }()
 	select {

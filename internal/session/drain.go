@@ -45,16 +45,7 @@ func (s *Server) Drain(ctx context.Context, over time.Duration) {
 		x.abort()
 	}
 	<-ended
-}
-
-func (s *Server) snapshot() []*session {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	open := make([]*session, 0, len(s.sessions))
-	for x := range s.sessions {
-		open = append(open, x)
-	}
-	return open
+	s.rounds.Wait()
 }
 
 func jitter(d time.Duration) time.Duration {

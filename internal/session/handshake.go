@@ -72,13 +72,18 @@ type Server struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	mu       sync.Mutex // guards sessions and draining
+	mu       sync.Mutex // guards what follows
 	draining bool
-	sessions map[*session]struct{}
+	open     int
+	begun    uint64 // ever
+	slots    [slots]map[*session]struct{}
+	last     int            // the slot of the latest round
 	ended    sync.WaitGroup // one per session
+
+	rounds sync.WaitGroup
 }
 
-// New returns a front door.
+// New returns a front door. Drain it.
 func New(o Options) *Server {
 	if o.PingEvery == 0 {
 		o.PingEvery = 30 * time.Second
@@ -95,11 +100,15 @@ func New(o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{options: o, handshakes: rate.NewLimiter(rate.Inf, 0), sessions: map[*session]struct{}{}}
+	s := &Server{options: o, handshakes: rate.NewLimiter(rate.Inf, 0), last: slots - 1}
+	for i := range s.slots {
+		s.slots[i] = map[*session]struct{}{}
+	}
 	if o.HandshakeRate > 0 {
 		s.handshakes = rate.NewLimiter(rate.Limit(o.HandshakeRate), o.HandshakeRate)
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.rounds.Go(s.goRound)
 	return s
 }
 
@@ -230,6 +239,9 @@ func (s *Server) enter(ctx context.Context, x *session, claims token.Claims) (er
 	if x.member, err = s.options.Rooms.Join(ctx, where, claims.UserID, x); err != nil {
 		return err
 	}
+	// All members share the names of the room; the token's copies can go.
+	where = x.member.Room()
+	x.user.Account, x.user.Region, x.user.RoomID = where.Account, where.Region, where.ID
 	first, err := s.options.Claim(ctx, claims.ID, claims.TokenExpiry)
 	if err == nil && !first {
 		err = errDenied
@@ -251,36 +263,8 @@ func admission(err error) error {
 	return errBusy
 }
 
-func (s *Server) register(x *session) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.draining:
-		return errDraining
-	case s.options.MaxSessions > 0 && len(s.sessions) >= s.options.MaxSessions:
-		return errFull
-	}
-	s.sessions[x] = struct{}{}
-	s.ended.Add(1)
-	return nil
-}
-
 func (s *Server) isDraining() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.draining
-}
-
-func (s *Server) unregister(x *session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.sessions, x)
-	s.ended.Done()
-}
-
-// Sessions returns how many sessions are open.
-func (s *Server) Sessions() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.sessions)
 }

@@ -24,21 +24,30 @@ type session struct {
 	user         principal.User
 	capabilities token.Capabilities
 	expires      time.Time
+	slot         uint8 // of the rounds
 	member       *hub.Member
 	conn         atomic.Pointer[wsconn.Conn] // nil until open
 
-	// The reader's alone.
+	rates *rates // the reader's alone; nil before the first request
+
+	mu    sync.Mutex  // guards what follows
+	early *early      // nil once the connection is open
+	timer *time.Timer // of the expiry once it is near, then of the grace
+	over  bool        // the session has expired or ended: only ERROR 401 answers
+	gone  bool        // ended
+}
+
+// rates is what a session's requests count against. Most viewers send none.
+type rates struct {
 	requests limit.Bucket
 	refused  limit.Bucket // requests over the rate; seconds full of them end the session
+}
 
-	mu    sync.Mutex // guards what follows
-	early []byte     // frames that came before the connection was open
-	shut  *closing   // a close that came before
-	// leaving is the message of an expiry that came before, "" for none.
-	leaving string
-	timer   *time.Timer
-	over    bool // the session has expired or ended: only ERROR 401 answers
-	gone    bool // ended
+// early is what came before the connection was open.
+type early struct {
+	frames  []byte
+	shut    *closing
+	leaving string // the message of an expiry, "" for none
 }
 
 type closing struct {
@@ -66,26 +75,26 @@ const (
 const maxEarly = 256 << 10
 
 func newSession(s *Server, u principal.User, c token.Claims) *session {
-	return &session{server: s, user: u, capabilities: c.Capabilities, expires: c.SessionExpiry}
+	return &session{server: s, user: u, capabilities: c.Capabilities, expires: c.SessionExpiry, early: &early{}}
 }
 
 // open hands over what came meanwhile, then starts to read.
 func (s *session) open(c *wsconn.Conn) {
 	s.mu.Lock()
-	if len(s.early) > 0 && s.shut == nil {
-		c.Write(s.early)
-	}
-	if s.shut != nil {
-		c.WriteThenClose(s.early, s.shut.code, s.shut.reason)
-	}
+	e := s.early
 	s.early = nil
+	if len(e.frames) > 0 && e.shut == nil {
+		c.Write(e.frames)
+	}
+	if e.shut != nil {
+		c.WriteThenClose(e.frames, e.shut.code, e.shut.reason)
+	}
 	s.conn.Store(c)
-	s.timer = time.AfterFunc(s.next(time.Now()), s.tick)
-	leaving := s.leaving
+	s.expireIn(time.Until(s.expires))
 	s.mu.Unlock()
 	c.Serve(s)
-	if leaving != "" {
-		s.expire(leaving)
+	if e.leaving != "" {
+		s.expire(e.leaving)
 	}
 	// A drain that was cut short looks for connections once: it has seen this
 	// one, or this sees that it is over.
@@ -104,14 +113,14 @@ func (s *session) Write(frames []byte) bool {
 	if c := s.conn.Load(); c != nil {
 		return c.Write(frames)
 	}
-	if s.shut != nil {
+	if s.early.shut != nil {
 		return false
 	}
-	if len(s.early)+len(frames) > maxEarly {
-		s.shut = &closing{closeTryAgain, "too slow"}
+	if len(s.early.frames)+len(frames) > maxEarly {
+		s.early.shut = &closing{closeTryAgain, "too slow"}
 		return false
 	}
-	s.early = append(s.early, frames...)
+	s.early.frames = append(s.early.frames, frames...)
 	return true
 }
 
@@ -123,11 +132,11 @@ func (s *session) WriteThenClose(frames []byte, code uint16, reason string) {
 		c.WriteThenClose(frames, code, reason)
 		return
 	}
-	if s.shut != nil {
+	if s.early.shut != nil {
 		return
 	}
-	s.early = append(s.early, frames...)
-	s.shut = &closing{code, reason}
+	s.early.frames = append(s.early.frames, frames...)
+	s.early.shut = &closing{code, reason}
 }
 
 // Text implements wsconn.Handler: one request.
@@ -147,8 +156,11 @@ func (s *session) Text(text []byte) {
 func (s *session) count() (over, abusive bool) {
 	now := time.Now()
 	rate := s.server.options.Quotas.ConnectionRequests
-	over = !s.requests.Allow(now, rate)
-	abusive = over && !s.refused.AllowBurst(now, abuse*rate, abuseSeconds*abuse*rate)
+	if s.rates == nil {
+		s.rates = &rates{}
+	}
+	over = !s.rates.requests.Allow(now, rate)
+	abusive = over && !s.rates.refused.AllowBurst(now, abuse*rate, abuseSeconds*abuse*rate)
 	if abusive {
 		s.conn.Load().Close(closePolicy, "too many requests")
 	}
@@ -216,39 +228,28 @@ func (s *session) expired() bool {
 	return s.over || !time.Now().Before(s.expires)
 }
 
-// next is when the session has something to do by itself: ping, or expire.
-func (s *session) next(now time.Time) time.Duration {
-	return min(s.server.options.PingEvery, s.expires.Sub(now))
+// expireIn needs mu. It sets the timer of an expiry that comes before the next
+// round has come by.
+func (s *session) expireIn(left time.Duration) {
+	if s.timer == nil && !s.gone && !s.over && left < 2*s.server.options.PingEvery {
+		s.timer = time.AfterFunc(left, func() { s.expire("The session has expired") })
+	}
 }
 
-// tick pings, drops a silent session, or ends an expired one.
-func (s *session) tick() {
-	now := time.Now()
-	if !now.Before(s.expires) {
-		s.expire("The session has expired")
-		return
-	}
-	c := s.conn.Load()
-	silent := now.Sub(c.LastSeen())
-	if silent > s.server.options.PingEvery+s.server.options.PongWithin {
-		c.Abort()
-		return
-	}
-	wait := s.next(now)
-	if silent >= s.server.options.PingEvery {
-		c.Ping()
-		wait = min(wait, s.server.options.PongWithin+time.Millisecond)
-	} else {
-		wait = min(wait, s.server.options.PingEvery-silent)
-	}
-	s.again(wait)
-}
-
-func (s *session) again(wait time.Duration) {
+// ping asks for a sign of life.
+func (s *session) ping(now time.Time) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.gone && !s.over {
-		s.timer.Reset(wait)
+	s.expireIn(s.expires.Sub(now))
+	s.mu.Unlock()
+	if c := s.conn.Load(); c != nil {
+		c.Ping()
+	}
+}
+
+// check drops a session that was silent since it was pinged.
+func (s *session) check(pinged time.Time) {
+	if c := s.conn.Load(); c != nil && c.LastSeen().Before(pinged) {
+		c.Abort()
 	}
 }
 
@@ -259,12 +260,16 @@ func (s *session) expire(message string) {
 	s.mu.Lock()
 	c := s.conn.Load()
 	if s.gone || s.over || c == nil {
-		s.leaving = message
+		if s.early != nil {
+			s.early.leaving = message
+		}
 		s.mu.Unlock()
 		return
 	}
 	s.over = true
-	s.timer.Stop()
+	if s.timer != nil {
+		s.timer.Stop()
+	}
 	s.mu.Unlock()
 	s.answer("", &messaging.Error{Code: messaging.ErrorExpired, Message: message})
 	// Only now: the cut must not overtake the frame that explains it.
