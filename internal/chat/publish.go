@@ -15,11 +15,8 @@ import (
 
 // SendEvent implements ivschat.API.
 func (s *Service) SendEvent(ctx context.Context, in *ivschat.SendEventInput) (*ivschat.SendEventOutput, error) {
-	if fields := s.checkEvent(in); len(fields) > 0 {
-		return nil, ivschat.Invalid(append(in.Validate(), fields...)...)
-	}
 	event := messaging.Event{Name: in.EventName, Attributes: in.Attributes}
-	id, err := s.operate(ctx, "SendEvent", in, in.RoomIdentifier, 0, roomlog.Entry{Kind: roomlog.KindEvent}, event)
+	id, err := s.operate(ctx, "SendEvent", strict{in, s.checkEvent(in)}, in.RoomIdentifier, 0, roomlog.Entry{Kind: roomlog.KindEvent}, event)
 	if err != nil {
 		return nil, err
 	}
