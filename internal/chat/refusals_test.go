@@ -12,6 +12,7 @@ import (
 	"github.com/parleychat/parley/internal/keys"
 	"github.com/parleychat/parley/internal/limit"
 	"github.com/parleychat/parley/internal/principal"
+	"github.com/parleychat/parley/internal/roomlog"
 	"github.com/parleychat/parley/internal/roomlog/memlog"
 	"github.com/parleychat/parley/internal/store"
 	"github.com/parleychat/parley/ivschat"
@@ -96,5 +97,18 @@ func TestEverythingWrongIsToldAtOnce(t *testing.T) {
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", what, diff)
 		}
+	}
+}
+
+func TestAnOverloadedRoomSaysWhichAndHowMuch(t *testing.T) {
+	s, ctx := service(t, chat.Options{Overloaded: func(roomlog.Room) bool { return true }})
+	room, err := s.CreateRoom(ctx, &ivschat.CreateRoomInput{MaximumMessageRatePerSecond: new(int32(7))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.SendEvent(ctx, &ivschat.SendEventInput{RoomIdentifier: room.Arn, EventName: "x"})
+	e, ok := errors.AsType[*ivschat.ThrottlingException](err)
+	if !ok || e.ResourceID != room.ID || e.ResourceType != ivschat.ResourceTypeRoom || e.Limit != 7 {
+		t.Errorf("got %+v, want a ThrottlingException of the room with limit 7", err)
 	}
 }

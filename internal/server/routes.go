@@ -97,11 +97,20 @@ func (s *Server) apiOptions(quotas limit.Profile, dev bool) api.Options {
 			if rates.Allow(limit.Key{Account: p.Account, Region: p.Region, What: operation}, rate) {
 				return nil
 			}
-			return ivschat.Throttled("", int32(rate))
+			return throttled(operation, rate)
 		},
 		MaxBody: int64(s.Config.MaxBody),
 		Log:     s.logger,
 	}
+}
+
+// throttled names no resource, as the rate is the account's, but its type.
+func throttled(operation string, rate int) error {
+	e := ivschat.Throttled("", int32(rate))
+	if strings.Contains(operation, "LoggingConfiguration") {
+		e.ResourceType = ivschat.ResourceTypeLoggingConfiguration
+	}
+	return e
 }
 
 // isAccount tells a 12-digit access key id, which emulators of AWS take as the
