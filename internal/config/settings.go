@@ -102,6 +102,6 @@ func settings() []setting {
 		row("log-format", func(c *Config) *string { return &c.LogFormat }, enum("auto", "text", "json"), "auto",
 			"Form of the log on stderr; `auto` is text on a terminal, JSON otherwise."),
 		row("banner", func(c *Config) *string { return &c.Banner }, enum("auto", "plain", "json", "none"), "auto",
-			"What to print on stdout at the start; `auto` greets a terminal and is terse otherwise."),
+			"What to print on stdout before the ready line; `auto` greets on a terminal, elsewhere only if it made an access key just now."),
 	}
 }

@@ -50,6 +50,11 @@ type Server struct {
 // let Serve do so.
 func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (_ *Server, err error) {
 	s := &Server{Config: c, logger: logger}
+	defer func() {
+		if err != nil && s.FirstRun { // the next run will not show its secret
+			err = fmt.Errorf("%w\n(an access key was made; secret in %s)", err, filepath.Join(c.Data, keys.AccessKeyFile))
+		}
+	}()
 	quotas, err := limit.Lookup(c.Quotas)
 	if err != nil {
 		return nil, err
