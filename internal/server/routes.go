@@ -28,7 +28,7 @@ func (s *Server) routes(control http.Handler) http.Handler {
 			s.sessions.ServeHTTP(w, r)
 			return
 		}
-		if probe := probes[r.URL.Path]; probe != nil && r.Method == http.MethodGet {
+		if probe := probes[r.URL.Path]; probe != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 			probe(w, r)
 			return
 		}

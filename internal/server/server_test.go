@@ -129,6 +129,14 @@ func TestProbes(t *testing.T) {
 		if status, body := r.get(path); status != http.StatusOK || body != want {
 			t.Errorf("%s: %d %q", path, status, body)
 		}
+		response, err := http.Head("http://" + r.addr + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			t.Errorf("HEAD %s: %s", path, response.Status)
+		}
 	}
 }
 
