@@ -270,6 +270,7 @@ func TestBoundsTheModelDoesNotKnow(t *testing.T) {
 	}{
 		{"token attributes of 1 KB", &CreateChatTokenInput{RoomIdentifier: room, UserID: "u", Attributes: attributes(1024)}, ""},
 		{"token attributes over 1 KB", &CreateChatTokenInput{RoomIdentifier: room, UserID: "u", Attributes: attributes(1026)}, "attributes"},
+		{"capabilities named often", &CreateChatTokenInput{RoomIdentifier: room, UserID: "u", Capabilities: slices.Repeat([]Capability{CapabilitySendMessage}, 50)}, ""},
 		{"reserved tag key", &TagResourceInput{ResourceArn: room, Tags: map[string]string{"aws:k": ""}}, "tags[aws:k]"},
 		{"configuration named twice", &CreateRoomInput{LoggingConfigurationIdentifiers: []string{config, config}}, "loggingConfigurationIdentifiers[1]"},
 		{"destination without member", &CreateLoggingConfigurationInput{DestinationConfiguration: &DestinationConfiguration{}}, "destinationConfiguration"},
@@ -288,5 +289,57 @@ func TestBoundsTheModelDoesNotKnow(t *testing.T) {
 				t.Errorf("Validate names %q, want %q", got, tt.field)
 			}
 		})
+	}
+}
+
+// What is wrong many times is told once: an answer is never much larger than
+// what was asked, nor its making slower.
+func TestListsThatAreTooLongGetOneField(t *testing.T) {
+	room := "arn:aws:ivschat:us-west-2:123456789012:room/abcdABCDefgh"
+	many := slices.Repeat([]string{"x"}, 20_000)
+	tags := make(map[string]string)
+	for i := range 20_000 {
+		tags[fmt.Sprint("!", i)] = "!"
+	}
+	for field, in := range map[string]input{
+		"loggingConfigurationIdentifiers": &UpdateRoomInput{Identifier: room, LoggingConfigurationIdentifiers: many},
+		"capabilities":                    &CreateChatTokenInput{RoomIdentifier: room, UserID: "u", Capabilities: slices.Repeat([]Capability{"FLY"}, 20_000)},
+		"tagKeys":                         &UntagResourceInput{ResourceArn: room, TagKeys: slices.Repeat([]string{""}, 20_000)},
+		"tags":                            &TagResourceInput{ResourceArn: room, Tags: tags},
+	} {
+		if got := in.Validate(); len(got) != 1 || got[0].Name != field {
+			t.Errorf("%s: %d fields, the first %v", field, len(got), got[:min(1, len(got))])
+		}
+	}
+}
+
+func TestExceptionsStaySmall(t *testing.T) {
+	e := Invalid(make([]ValidationExceptionField, 1000)...)
+	if len(e.FieldList) != maxFields || strings.Count(e.Message, "Request member") != maxFields {
+		t.Errorf("%d fields, message of %d bytes", len(e.FieldList), len(e.Message))
+	}
+	key := strings.Repeat("é", 100_000)
+	fields := (&CreateRoomInput{Tags: map[string]string{key: ""}}).Validate()
+	if len(fields) != 1 || len([]rune(fields[0].Name)) > maxShown+1 || !strings.HasPrefix(fields[0].Name, "tags[ééé") {
+		t.Errorf("%d fields for a long tag key", len(fields))
+	}
+}
+
+// Empty is another thing than absent for what may be absent.
+func TestEmptyOptionalMembersAreTooShort(t *testing.T) {
+	room := "arn:aws:ivschat:us-west-2:123456789012:room/abcdABCDefgh"
+	for name, in := range map[string]input{
+		"tags[]":                             &CreateRoomInput{Tags: map[string]string{"": "v"}},
+		"tagKeys[0]":                         &UntagResourceInput{ResourceArn: room, TagKeys: []string{""}},
+		"loggingConfigurationIdentifiers[0]": &CreateRoomInput{LoggingConfigurationIdentifiers: []string{""}},
+		"loggingConfigurationIdentifier":     &ListRoomsInput{LoggingConfigurationIdentifier: new("")},
+	} {
+		want := []ValidationExceptionField{{Name: name, Message: "length must be between 1 and 128"}}
+		if diff := cmp.Diff(want, in.Validate()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if got := (&GetRoomInput{}).Validate(); len(got) != 1 || got[0].Message != required {
+		t.Errorf("GetRoom without identifier: %v", got)
 	}
 }

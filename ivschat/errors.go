@@ -187,8 +187,9 @@ func (e *ClientError) ErrorFault() smithy.ErrorFault {
 }
 
 // Invalid returns the exception for an input whose members broke rules, in the
-// wording of the service (spec: control-plane.md §5).
+// wording of the service (spec: control-plane.md §5). It names at most maxFields.
 func Invalid(fields ...ValidationExceptionField) *ValidationException {
+	fields = fields[:min(len(fields), maxFields)]
 	texts := make([]string, len(fields))
 	for i, f := range fields {
 		texts[i] = "Request member: " + f.Name + " failed to satisfy the constraints: " + f.Message

@@ -1,6 +1,10 @@
 package ivschat
 
-import "time"
+import (
+	"time"
+
+	"github.com/parleychat/parley/internal/arn"
+)
 
 // LoggingConfigurationState tells whether a logging configuration logs.
 type LoggingConfigurationState string
@@ -86,7 +90,7 @@ type GetLoggingConfigurationInput struct {
 // Validate returns every member that breaks a rule.
 func (in *GetLoggingConfigurationInput) Validate() []ValidationExceptionField {
 	var c check
-	c.loggingConfigurationARN("identifier", in.Identifier)
+	c.identifier("identifier", in.Identifier, arn.LoggingConfiguration)
 	return c.fields
 }
 
@@ -103,7 +107,7 @@ type UpdateLoggingConfigurationInput struct {
 // Validate returns every member that breaks a rule.
 func (in *UpdateLoggingConfigurationInput) Validate() []ValidationExceptionField {
 	var c check
-	c.loggingConfigurationARN("identifier", in.Identifier)
+	c.identifier("identifier", in.Identifier, arn.LoggingConfiguration)
 	c.name("name", in.Name)
 	c.destination("destinationConfiguration", in.DestinationConfiguration)
 	return c.fields
@@ -118,7 +122,7 @@ type DeleteLoggingConfigurationInput struct {
 // Validate returns every member that breaks a rule.
 func (in *DeleteLoggingConfigurationInput) Validate() []ValidationExceptionField {
 	var c check
-	c.loggingConfigurationARN("identifier", in.Identifier)
+	c.identifier("identifier", in.Identifier, arn.LoggingConfiguration)
 	return c.fields
 }
 

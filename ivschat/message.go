@@ -1,5 +1,7 @@
 package ivschat
 
+import "github.com/parleychat/parley/internal/arn"
+
 // SendEventInput sends an application event. Spec: control-plane.md §4.2.
 type SendEventInput struct {
 	// RoomIdentifier is the room's ARN. Required.
@@ -15,8 +17,8 @@ type SendEventInput struct {
 // Validate returns every member that breaks a rule.
 func (in *SendEventInput) Validate() []ValidationExceptionField {
 	var c check
-	c.roomARN("roomIdentifier", in.RoomIdentifier)
-	c.length("eventName", in.EventName, 1, 100)
+	c.identifier("roomIdentifier", in.RoomIdentifier, arn.Room)
+	c.requiredLength("eventName", in.EventName, 1, 100)
 	return c.fields
 }
 
@@ -38,7 +40,7 @@ type DeleteMessageInput struct {
 // Validate returns every member that breaks a rule.
 func (in *DeleteMessageInput) Validate() []ValidationExceptionField {
 	var c check
-	c.roomARN("roomIdentifier", in.RoomIdentifier)
+	c.identifier("roomIdentifier", in.RoomIdentifier, arn.Room)
 	c.messageID("id", in.ID)
 	c.reason("reason", in.Reason)
 	return c.fields
@@ -62,8 +64,8 @@ type DisconnectUserInput struct {
 // Validate returns every member that breaks a rule.
 func (in *DisconnectUserInput) Validate() []ValidationExceptionField {
 	var c check
-	c.roomARN("roomIdentifier", in.RoomIdentifier)
-	c.length("userId", in.UserID, 1, 128)
+	c.identifier("roomIdentifier", in.RoomIdentifier, arn.Room)
+	c.requiredLength("userId", in.UserID, 1, 128)
 	c.reason("reason", in.Reason)
 	return c.fields
 }

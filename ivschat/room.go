@@ -1,6 +1,10 @@
 package ivschat
 
-import "time"
+import (
+	"time"
+
+	"github.com/parleychat/parley/internal/arn"
+)
 
 // FallbackResult decides a message whose review handler gave no valid answer.
 type FallbackResult string
@@ -92,7 +96,7 @@ type GetRoomInput struct {
 // Validate returns every member that breaks a rule.
 func (in *GetRoomInput) Validate() []ValidationExceptionField {
 	var c check
-	c.roomARN("identifier", in.Identifier)
+	c.identifier("identifier", in.Identifier, arn.Room)
 	return c.fields
 }
 
@@ -115,7 +119,7 @@ type UpdateRoomInput struct {
 // Validate returns every member that breaks a rule.
 func (in *UpdateRoomInput) Validate() []ValidationExceptionField {
 	var c check
-	c.roomARN("identifier", in.Identifier)
+	c.identifier("identifier", in.Identifier, arn.Room)
 	c.name("name", in.Name)
 	c.bounds("maximumMessageRatePerSecond", in.MaximumMessageRatePerSecond, 1, 100)
 	c.bounds("maximumMessageLength", in.MaximumMessageLength, 1, 500)
@@ -133,7 +137,7 @@ type DeleteRoomInput struct {
 // Validate returns every member that breaks a rule.
 func (in *DeleteRoomInput) Validate() []ValidationExceptionField {
 	var c check
-	c.roomARN("identifier", in.Identifier)
+	c.identifier("identifier", in.Identifier, arn.Room)
 	return c.fields
 }
 
@@ -162,7 +166,7 @@ func (in *ListRoomsInput) Validate() []ValidationExceptionField {
 	c.bounds("maxResults", in.MaxResults, 1, 50)
 	c.lambdaARN("messageReviewHandlerUri", in.MessageReviewHandlerURI)
 	if in.LoggingConfigurationIdentifier != nil {
-		c.loggingConfigurationARN("loggingConfigurationIdentifier", *in.LoggingConfigurationIdentifier)
+		c.arn("loggingConfigurationIdentifier", *in.LoggingConfigurationIdentifier, arn.LoggingConfiguration)
 	}
 	return c.fields
 }

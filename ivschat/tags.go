@@ -58,12 +58,7 @@ func (in *UntagResourceInput) Validate() []ValidationExceptionField {
 	if in.TagKeys == nil {
 		c.add("tagKeys", required)
 	}
-	if len(in.TagKeys) > MaxTags {
-		c.addf("tagKeys", "length must be between 0 and %d", MaxTags)
-	}
-	for i, key := range in.TagKeys {
-		c.length(index("tagKeys", i), key, 1, 128)
-	}
+	c.tagKeys("tagKeys", in.TagKeys)
 	return c.fields
 }
 

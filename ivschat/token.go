@@ -1,6 +1,10 @@
 package ivschat
 
-import "time"
+import (
+	"time"
+
+	"github.com/parleychat/parley/internal/arn"
+)
 
 // Capability is what a chat token lets its user do besides receiving.
 type Capability string
@@ -30,15 +34,15 @@ type CreateChatTokenInput struct {
 // token's or a message's attributes may have.
 const MaxTokenAttributes = 1024
 
+// maxCapabilities is the longest list of capabilities, of which there are three.
+const maxCapabilities = 50
+
 // Validate returns every member that breaks a rule.
 func (in *CreateChatTokenInput) Validate() []ValidationExceptionField {
 	var c check
-	c.roomARN("roomIdentifier", in.RoomIdentifier)
-	c.length("userId", in.UserID, 1, 128)
-	for i, capability := range in.Capabilities {
-		c.oneOf(index("capabilities", i), string(capability),
-			string(CapabilitySendMessage), string(CapabilityDisconnectUser), string(CapabilityDeleteMessage))
-	}
+	c.identifier("roomIdentifier", in.RoomIdentifier, arn.Room)
+	c.requiredLength("userId", in.UserID, 1, 128)
+	c.capabilities("capabilities", in.Capabilities)
 	c.bounds("sessionDurationInMinutes", in.SessionDurationInMinutes, 1, 180)
 	c.attributes("attributes", in.Attributes, MaxTokenAttributes)
 	return c.fields

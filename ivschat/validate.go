@@ -15,13 +15,27 @@ import (
 
 const required = "is required"
 
-// check collects every broken rule of one input, by member, in the model's words.
-// Lengths are Unicode code points unless a rule says bytes.
+// maxFields is the most members an exception names: every member of an input
+// whose lists keep to their lengths.
+const maxFields = 64
+
+// maxShown is the longest member name an exception shows, in code points.
+const maxShown = 160
+
+// check collects the broken rules of one input, by member, in the model's words,
+// up to maxFields. Lengths are Unicode code points unless a rule says bytes.
 type check struct {
 	fields []ValidationExceptionField
 }
 
+// add clips the name, which for a tag is the sender's text.
 func (c *check) add(name, message string) {
+	if len(c.fields) == maxFields {
+		return
+	}
+	if utf8.RuneCountInString(name) > maxShown {
+		name = string([]rune(name)[:maxShown]) + "…"
+	}
 	c.fields = append(c.fields, ValidationExceptionField{Name: name, Message: message})
 }
 
@@ -36,12 +50,30 @@ func (c *check) length(name, value string, least, most int) bool {
 	if n >= least && n <= most {
 		return true
 	}
-	if n == 0 {
-		c.add(name, required)
-	} else {
-		c.addf(name, "length must be between %d and %d", least, most)
-	}
+	c.addf(name, "length must be between %d and %d", least, most)
 	return false
+}
+
+// given is of members that must be there: an empty one is as good as none.
+func (c *check) given(name, value string) bool {
+	if value == "" {
+		c.add(name, required)
+	}
+	return value != ""
+}
+
+// requiredLength is length of a member that must be there.
+func (c *check) requiredLength(name, value string, least, most int) bool {
+	return c.given(name, value) && c.length(name, value, least, most)
+}
+
+// fits tells whether a list's or a map's length is allowed. One that is too
+// long gets one field, however many of its elements are wrong.
+func (c *check) fits(name string, length, most int) bool {
+	if length > most {
+		c.addf(name, "length must be between 0 and %d", most)
+	}
+	return length <= most
 }
 
 func (c *check) bounds(name string, value *int32, least, most int32) {
@@ -83,28 +115,22 @@ func (c *check) nextToken(name string, value *string) {
 }
 
 func (c *check) reason(name string, value *string) {
-	if value != nil && *value == "" {
-		c.addf(name, "length must be between 1 and 256")
-		return
-	}
 	if value != nil {
 		c.length(name, *value, 1, 256)
 	}
 }
 
 func (c *check) messageID(name, value string) {
-	switch {
-	case value == "":
-		c.add(name, required)
-	case !id.Valid(value):
+	if c.given(name, value) && !id.Valid(value) {
 		c.addf(name, "value must be %d letters and digits", id.Length)
 	}
 }
 
-func (c *check) roomARN(name, value string) { c.arn(name, value, arn.Room) }
-
-func (c *check) loggingConfigurationARN(name, value string) {
-	c.arn(name, value, arn.LoggingConfiguration)
+// identifier is the ARN that an operation is about.
+func (c *check) identifier(name, value, resourceType string) {
+	if c.given(name, value) {
+		c.arn(name, value, resourceType)
+	}
 }
 
 func (c *check) arn(name, value, resourceType string) {
@@ -119,7 +145,7 @@ func (c *check) arn(name, value, resourceType string) {
 // resourceARN departs from the model on purpose: its pattern for the tag
 // operations matches no real ARN (spec: control-plane.md §1.2).
 func (c *check) resourceARN(name, value string) {
-	if !c.length(name, value, 1, arn.MaxLength) {
+	if !c.requiredLength(name, value, 1, arn.MaxLength) {
 		return
 	}
 	if _, ok := arn.Parse(value); !ok {
@@ -144,11 +170,11 @@ func (c *check) handler(name string, h *MessageReviewHandler) {
 }
 
 func (c *check) loggingConfigurations(name string, identifiers []string) {
-	if len(identifiers) > 3 {
-		c.add(name, "length must be between 0 and 3")
+	if !c.fits(name, len(identifiers), 3) {
+		return
 	}
 	for i, identifier := range identifiers {
-		c.loggingConfigurationARN(index(name, i), identifier)
+		c.arn(index(name, i), identifier, arn.LoggingConfiguration)
 		if slices.Contains(identifiers[:i], identifier) {
 			c.add(index(name, i), "must not be named twice")
 		}
@@ -162,19 +188,19 @@ func (c *check) destination(name string, d *DestinationConfiguration) {
 	members := 0
 	if d.S3 != nil {
 		members++
-		if c.length(name+".s3.bucketName", d.S3.BucketName, 3, 63) {
+		if c.requiredLength(name+".s3.bucketName", d.S3.BucketName, 3, 63) {
 			c.pattern(name+".s3.bucketName", d.S3.BucketName, bucketPattern)
 		}
 	}
 	if d.CloudWatchLogs != nil {
 		members++
-		if c.length(name+".cloudWatchLogs.logGroupName", d.CloudWatchLogs.LogGroupName, 1, 512) {
+		if c.requiredLength(name+".cloudWatchLogs.logGroupName", d.CloudWatchLogs.LogGroupName, 1, 512) {
 			c.pattern(name+".cloudWatchLogs.logGroupName", d.CloudWatchLogs.LogGroupName, groupPattern)
 		}
 	}
 	if d.Firehose != nil {
 		members++
-		if c.length(name+".firehose.deliveryStreamName", d.Firehose.DeliveryStreamName, 1, 64) {
+		if c.requiredLength(name+".firehose.deliveryStreamName", d.Firehose.DeliveryStreamName, 1, 64) {
 			c.pattern(name+".firehose.deliveryStreamName", d.Firehose.DeliveryStreamName, streamPattern)
 		}
 	}
@@ -186,8 +212,8 @@ func (c *check) destination(name string, d *DestinationConfiguration) {
 // tags holds the general tagging rules too: reserved prefix and characters
 // (spec: control-plane.md §4.5).
 func (c *check) tags(name string, tags map[string]string) {
-	if len(tags) > MaxTags {
-		c.addf(name, "length must be between 0 and %d", MaxTags)
+	if !c.fits(name, len(tags), MaxTags) {
+		return
 	}
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		at := fmt.Sprintf("%s[%s]", name, key)
@@ -210,6 +236,26 @@ func taggable(s string) bool {
 		}
 	}
 	return true
+}
+
+func (c *check) tagKeys(name string, keys []string) {
+	if !c.fits(name, len(keys), MaxTags) {
+		return
+	}
+	for i, key := range keys {
+		c.length(index(name, i), key, 1, 128)
+	}
+}
+
+// capabilities may be named repeatedly; the model has no bound on their list.
+func (c *check) capabilities(name string, capabilities []Capability) {
+	if !c.fits(name, len(capabilities), maxCapabilities) {
+		return
+	}
+	for i, capability := range capabilities {
+		c.oneOf(index(name, i), string(capability),
+			string(CapabilitySendMessage), string(CapabilityDisconnectUser), string(CapabilityDeleteMessage))
+	}
 }
 
 func (c *check) attributes(name string, attributes map[string]string, most int) {

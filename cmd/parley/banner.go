@@ -6,9 +6,11 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/parleychat/parley/internal/config"
+	"github.com/parleychat/parley/internal/keys"
 	"github.com/parleychat/parley/internal/server"
 )
 
@@ -22,24 +24,29 @@ type started struct {
 	Region          string `json:"region"`
 	Account         string `json:"account"`
 	AccessKeyID     string `json:"accessKeyId"`
-	SecretAccessKey string `json:"secretAccessKey,omitempty"` // of a key that was made just now, or of dev mode
+	SecretAccessKey string `json:"secretAccessKey,omitempty"` // of a key that was made just now, or of the dev key
 	Data            string `json:"data,omitempty"`
 	Lobby           string `json:"lobby,omitempty"`
 	Ready           bool   `json:"ready"`
 	local           string // where it listens, as a URL
+	secretFile      string // what else has the secret; "" if it was given
+	made            bool   // the access key was made just now
 }
 
 func facts(s *server.Server, addr, lobby string, dev bool) started {
 	f := started{
 		Product: "parley", Version: version, Mode: "serve", Region: s.Config.Region,
 		Account: s.Keys.AccessKey.Account, AccessKeyID: s.Keys.AccessKey.ID, Data: s.Config.Data, Lobby: lobby, Ready: true,
-		local: "http://" + reachable(addr),
+		local: "http://" + reachable(addr), made: s.FirstRun,
 	}
 	if dev {
 		f.Mode, f.Data = "dev", ""
 	}
-	if dev || s.FirstRun {
+	if s.FirstRun || s.Keys.AccessKey.Secret == keys.DevSecret {
 		f.SecretAccessKey = string(s.Keys.AccessKey.Secret)
+	}
+	if f.Data != "" && s.Config.AccessKeyID == "" {
+		f.secretFile = filepath.Join(f.Data, keys.AccessKeyFile)
 	}
 	f.API = f.local
 	if s.Config.PublicURL != "" {
@@ -61,8 +68,11 @@ func reachable(addr string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// announce prints the banner and then, always, the ready line.
-func announce(out *os.File, c *config.Config, f started) error {
+// announce prints the banner and then, always, the ready line. A test suite
+// that starts servers does not want to see banners, so they are for terminals
+// unless asked for. A key that was made just now is the exception: whoever
+// started the server needs it.
+func announce(out *os.File, stderr io.Writer, c *config.Config, f started) error {
 	document, err := json.Marshal(f)
 	if err != nil {
 		return err
@@ -73,9 +83,12 @@ func announce(out *os.File, c *config.Config, f started) error {
 	case "plain":
 		banner(out, f)
 	case "auto":
-		// A secret that exists nowhere else must be seen, whatever reads it.
-		if isTerminal(out) || f.SecretAccessKey != "" {
+		if isTerminal(out) || f.made {
 			banner(out, f)
+		}
+	case "none":
+		if f.made {
+			fmt.Fprintf(stderr, "parley: made the access key %s; secret in %s\n", f.AccessKeyID, f.secretFile)
 		}
 	}
 	if c.ReadyFile != "" {
@@ -102,7 +115,11 @@ func banner(w io.Writer, f started) {
 		fmt.Fprintf(w, "  Room         lobby   %s\n", f.Lobby)
 	}
 	if f.SecretAccessKey == "" {
-		fmt.Fprintf(w, "  Access key   %s\n\n", f.AccessKeyID)
+		where := ""
+		if f.secretFile != "" {
+			where = "   secret in " + f.secretFile
+		}
+		fmt.Fprintf(w, "  Access key   %s%s\n\n", f.AccessKeyID, where)
 		return
 	}
 	fmt.Fprint(w, "\n  Paste, then use any AWS SDK or the CLI:\n\n")

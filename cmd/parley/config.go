@@ -10,14 +10,28 @@ import (
 	"github.com/parleychat/parley/internal/config"
 )
 
+// load returns the settings; what is wrong with them is the caller's to mend.
+func load(cmd *cobra.Command) (*config.Config, error) {
+	c, err := config.Load(cmd.Flags(), os.Environ())
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return c, nil
+}
+
 func configCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Look at the settings"}
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Look at the settings",
+		Args:  cobra.NoArgs, // else a command that is not there would print help and succeed
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
 	show := &cobra.Command{
 		Use:   "print",
 		Short: "Print every setting, its value and where it came from",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := config.Load(cmd.Flags(), os.Environ())
+			c, err := load(cmd)
 			if err != nil {
 				return err
 			}
@@ -33,7 +47,7 @@ func configCommand() *cobra.Command {
 		Short: "Check the settings without starting",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := config.Load(cmd.Flags(), os.Environ()); err != nil {
+			if _, err := load(cmd); err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), "ok")

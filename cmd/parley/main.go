@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -17,15 +18,28 @@ var version = "0.1.0-dev"
 
 func main() { os.Exit(run()) }
 
-// run is main for tests too: the exit status is 0 for success, 1 for failure.
+// usageError is a mistake in what was typed or set.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// run is main for tests too. The exit status is 0 for success, 2 for what has
+// to be typed or set in another way, 1 for other failures.
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := root().ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "parley:", err)
-		return 1
+	cmd := root()
+	understood := false // cobra calls this once flags and arguments are good
+	cmd.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
+	err := cmd.ExecuteContext(ctx)
+	if err == nil {
+		return 0
 	}
-	return 0
+	fmt.Fprintln(os.Stderr, "parley:", err)
+	if _, usage := errors.AsType[usageError](err); usage || !understood {
+		return 2
+	}
+	return 1
 }
 
 func root() *cobra.Command {

@@ -26,7 +26,7 @@ func serveCommand() *cobra.Command {
 			"and prints it. Settings come from flags, PARLEY_* variables and the file of --config.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := config.Load(cmd.Flags(), os.Environ())
+			c, err := load(cmd)
 			if err != nil {
 				return err
 			}
@@ -46,12 +46,12 @@ func devCommand() *cobra.Command {
 			"of 12 digits is the account.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := config.Load(cmd.Flags(), os.Environ())
+			c, err := load(cmd)
 			if err != nil {
 				return err
 			}
 			if err := onLoopback(c.Listen); err != nil {
-				return err
+				return usageError{err}
 			}
 			if !c.Explicit("log-level") {
 				c.LogLevel = slog.LevelWarn
@@ -81,33 +81,45 @@ func onLoopback(listen string) error {
 func serve(ctx context.Context, c *config.Config, dev bool) error {
 	giveUp, cancel := secondSignal()
 	defer cancel()
+	// Before anything is made: an access key that nobody is shown helps nobody.
+	l, err := listen(c.Listen)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	// Who waits for the file must not find the one of a server that is gone.
+	if err := removeFile(c.ReadyFile); err != nil {
+		return fmt.Errorf("ready-file: %w", err)
+	}
 	logger := newLogger(c)
 	s, err := server.New(ctx, c, dev, logger)
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", c.Listen)
-	if err != nil {
+	if err := greet(ctx, s, l, dev); err != nil {
 		s.Close()
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return fmt.Errorf("%s is in use: stop what listens there, or choose another --listen", c.Listen)
-		}
 		return err
 	}
+	err = s.Serve(ctx, giveUp, l)
+	return errors.Join(err, removeFile(c.ReadyFile))
+}
+
+func listen(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is in use: stop what listens there, or choose another --listen", address)
+	}
+	return l, err
+}
+
+func greet(ctx context.Context, s *server.Server, l net.Listener, dev bool) (err error) {
 	lobby := ""
 	if dev {
 		if lobby, err = s.Seed(ctx); err != nil {
-			l.Close()
-			s.Close()
 			return err
 		}
 	}
-	if err := announce(os.Stdout, c, facts(s, l.Addr().String(), lobby, dev)); err != nil {
-		l.Close()
-		s.Close()
-		return err
-	}
-	return s.Serve(ctx, giveUp, l)
+	return announce(os.Stdout, os.Stderr, s.Config, facts(s, l.Addr().String(), lobby, dev))
 }
 
 // secondSignal returns a context that ends with the second signal: who asks
@@ -159,4 +171,14 @@ func writeFile(path string, data []byte) error {
 		return err
 	}
 	return os.Rename(temp.Name(), path)
+}
+
+func removeFile(path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }

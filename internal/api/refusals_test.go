@@ -179,6 +179,7 @@ func TestPaths(t *testing.T) {
 		{"OPTIONS of an operation", line("OPTIONS", "/CreateRoom"), 404, unknown, ""},
 		{"lower-case method", line("post", "/CreateRoom"), 404, unknown, ""},
 		{"root", line("GET", "/"), 404, unknown, ""},
+		{"POST to the root", line("POST", "/"), 404, unknown, ""},
 		{"root with a query", line("GET", "/?x=Action"), 404, unknown, ""},
 		{"DELETE of the root", line("DELETE", "/?Action=GetCallerIdentity"), 404, unknown, ""},
 		{"letters that are not ASCII", line("POST", "/CréateRoom"), 404, unknown, ""},

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"mime"
 	"net/http"
 	"strings"
 
@@ -113,10 +114,20 @@ func (h *handler) find(r *http.Request) (route, map[string]string, error) {
 		return route{}, nil, unknownOperation()
 	}
 	to, ok := h.routes[r.Method+" "+path]
-	if !ok || path == "/" && r.Method == http.MethodGet && !r.URL.Query().Has("Action") {
+	if !ok || path == "/" && !isQueryProtocol(r) {
 		return route{}, nil, unknownOperation()
 	}
 	return to, members, nil
+}
+
+// isQueryProtocol tells requests to "/" that are meant for STS from those of
+// clients of this service that have lost their path.
+func isQueryProtocol(r *http.Request) bool {
+	if r.URL.Query().Has("Action") {
+		return true
+	}
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return r.Method == http.MethodPost && err == nil && mediaType == "application/x-www-form-urlencoded"
 }
 
 // malformed tells paths that some proxy or router in front may have read in

@@ -51,7 +51,11 @@ func TestGetCallerIdentityRefuses(t *testing.T) {
 		o.Allow = func(principal.Principal, string) error { return ivschat.Throttled("", 1) }
 	}
 	plain, throttled := newServer(t), newServer(t, denied)
-	unsigned := func(s *server, body string) *http.Request { return s.request(http.MethodPost, "/", body) }
+	unsigned := func(s *server, body string) *http.Request {
+		r := s.form(body)
+		r.Header.Del("Authorization")
+		return r
+	}
 	wrong := plain.form(identityForm)
 	wrong.Header.Set("Authorization", strings.Replace(wrong.Header.Get("Authorization"), accessKeyID, "AKIAIOSFODNN8EXAMPLE", 1))
 	mismatch := plain.form(identityForm)

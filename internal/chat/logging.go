@@ -91,12 +91,9 @@ func (s *Service) DeleteLoggingConfiguration(ctx context.Context, in *ivschat.De
 
 // ListLoggingConfigurations implements ivschat.API.
 func (s *Service) ListLoggingConfigurations(ctx context.Context, in *ivschat.ListLoggingConfigurationsInput) (*ivschat.ListLoggingConfigurationsOutput, error) {
-	t, err := s.begin(ctx, "ListLoggingConfigurations", in)
-	if err != nil {
-		return nil, err
-	}
-	page := s.page(t, "ListLoggingConfigurations", in.MaxResults)
-	after, err := page.open(in.NextToken)
+	page := s.page(tenant(ctx), "ListLoggingConfigurations", in.MaxResults)
+	after, fields := page.open(in.NextToken)
+	t, err := s.begin(ctx, "ListLoggingConfigurations", strict{in, fields})
 	if err != nil {
 		return nil, err
 	}

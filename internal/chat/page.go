@@ -43,15 +43,16 @@ func (s *Service) page(t store.Tenant, operation string, size *int32, filters ..
 	return p
 }
 
-func (p page) open(text *string) (store.Cursor, error) {
+// open returns where the page begins, or what is wrong with the token.
+func (p page) open(text *string) (store.Cursor, []ivschat.ValidationExceptionField) {
 	if text == nil || *text == "" {
 		return store.Cursor{}, nil
 	}
 	c, err := p.pager.Open(*text, p.binding)
 	if err != nil {
-		return store.Cursor{}, ivschat.Invalid(ivschat.ValidationExceptionField{
+		return store.Cursor{}, []ivschat.ValidationExceptionField{{
 			Name: "nextToken", Message: "value must be the nextToken of an answer to the same request",
-		})
+		}}
 	}
 	return store.Cursor{UpdateTime: c.UpdateTime, ID: c.ID}, nil
 }

@@ -15,11 +15,8 @@ import (
 
 // SendEvent implements ivschat.API.
 func (s *Service) SendEvent(ctx context.Context, in *ivschat.SendEventInput) (*ivschat.SendEventOutput, error) {
-	if fields := s.checkEvent(in); len(fields) > 0 {
-		return nil, ivschat.Invalid(append(in.Validate(), fields...)...)
-	}
 	event := messaging.Event{Name: in.EventName, Attributes: in.Attributes}
-	id, err := s.operate(ctx, "SendEvent", in, in.RoomIdentifier, 0, roomlog.Entry{Kind: roomlog.KindEvent}, event)
+	id, err := s.operate(ctx, "SendEvent", strict{in, s.checkEvent(in)}, in.RoomIdentifier, 0, roomlog.Entry{Kind: roomlog.KindEvent}, event)
 	if err != nil {
 		return nil, err
 	}
@@ -91,10 +88,11 @@ func (s *Service) operate(ctx context.Context, operation string, in input, ident
 }
 
 // publish appends an event to the room's log and returns its id. A room whose
-// deliveries are behind takes none: what waits for viewers stays bounded.
+// deliveries are behind takes none: what waits for viewers stays bounded. No
+// limit that has a number was reached then; the room's rate is the nearest.
 func (s *Service) publish(ctx context.Context, where roomlog.Room, room *ivschat.Room, e roomlog.Entry, event messaging.Event) (string, error) {
 	if s.Overloaded(where) {
-		return "", ivschat.Throttled(room.Arn, 0)
+		return "", ivschat.Throttled(room.Arn, room.MaximumMessageRatePerSecond)
 	}
 	event.ID, event.SendTime = id.New(), time.Now()
 	e.ID, e.Time, e.Payload = event.ID, event.SendTime, event.Append(nil)

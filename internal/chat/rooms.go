@@ -9,7 +9,6 @@ import (
 
 	"github.com/parleychat/parley/internal/arn"
 	"github.com/parleychat/parley/internal/id"
-	"github.com/parleychat/parley/internal/principal"
 	"github.com/parleychat/parley/internal/roomlog"
 	"github.com/parleychat/parley/internal/store"
 	"github.com/parleychat/parley/ivschat"
@@ -24,11 +23,9 @@ const (
 
 // CreateRoom implements ivschat.API.
 func (s *Service) CreateRoom(ctx context.Context, in *ivschat.CreateRoomInput) (*ivschat.Room, error) {
-	t, err := s.begin(ctx, "CreateRoom", in, in.LoggingConfigurationIdentifiers...)
+	checked := strict{in, checkHandler(tenant(ctx), in.MessageReviewHandler)}
+	t, err := s.begin(ctx, "CreateRoom", checked, in.LoggingConfigurationIdentifiers...)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.checkHandler(t, in.MessageReviewHandler); err != nil {
 		return nil, err
 	}
 	room := NewRoom(t, id.New())
@@ -99,16 +96,16 @@ func merge(old, h *ivschat.MessageReviewHandler) *ivschat.MessageReviewHandler {
 
 // checkHandler holds the rule that a handler's function is in the room's
 // account and region (spec: control-plane.md §2.1).
-func (s *Service) checkHandler(t store.Tenant, h *ivschat.MessageReviewHandler) error {
+func checkHandler(t store.Tenant, h *ivschat.MessageReviewHandler) []ivschat.ValidationExceptionField {
 	if h == nil || h.URI == nil || *h.URI == "" {
 		return nil
 	}
 	if strings.HasPrefix(*h.URI, "arn:aws:lambda:"+t.Region+":"+t.Account+":") {
 		return nil
 	}
-	return ivschat.Invalid(ivschat.ValidationExceptionField{
+	return []ivschat.ValidationExceptionField{{
 		Name: "messageReviewHandler.uri", Message: "the function must be in the room's account and region",
-	})
+	}}
 }
 
 // GetRoom implements ivschat.API.
@@ -126,11 +123,9 @@ func (s *Service) GetRoom(ctx context.Context, in *ivschat.GetRoomInput) (*ivsch
 
 // UpdateRoom implements ivschat.API.
 func (s *Service) UpdateRoom(ctx context.Context, in *ivschat.UpdateRoomInput) (*ivschat.Room, error) {
-	t, err := s.begin(ctx, "UpdateRoom", in, append([]string{in.Identifier}, in.LoggingConfigurationIdentifiers...)...)
+	checked := strict{in, checkHandler(tenant(ctx), in.MessageReviewHandler)}
+	t, err := s.begin(ctx, "UpdateRoom", checked, append([]string{in.Identifier}, in.LoggingConfigurationIdentifiers...)...)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.checkHandler(t, in.MessageReviewHandler); err != nil {
 		return nil, err
 	}
 	room, err := s.Store.UpdateRoom(ctx, t, idOf(in.Identifier), func(room *ivschat.Room) error {
@@ -171,27 +166,24 @@ func (s *Service) announce(ctx context.Context, room roomlog.Room) {
 
 // ListRooms implements ivschat.API.
 func (s *Service) ListRooms(ctx context.Context, in *ivschat.ListRoomsInput) (*ivschat.ListRoomsOutput, error) {
-	t, err := s.begin(ctx, "ListRooms", in)
-	if err != nil {
-		return nil, err
-	}
 	filter := store.RoomFilter{
 		Name: present(in.Name), HandlerURI: present(in.MessageReviewHandlerURI),
 		LoggingConfigurationARN: in.LoggingConfigurationIdentifier,
 	}
+	page := s.page(tenant(ctx), "ListRooms", in.MaxResults, filter.Name, filter.HandlerURI, filter.LoggingConfigurationARN)
+	after, fields := page.open(in.NextToken)
+	var identifiers []string
 	if filter.LoggingConfigurationARN != nil {
-		identifier := *filter.LoggingConfigurationARN
-		if err := own(principal.FromContext(ctx), "ListRooms", identifier); err != nil {
-			return nil, err
-		}
+		identifiers = append(identifiers, *filter.LoggingConfigurationARN)
+	}
+	t, err := s.begin(ctx, "ListRooms", strict{in, fields}, identifiers...)
+	if err != nil {
+		return nil, err
+	}
+	for _, identifier := range identifiers {
 		if _, err := s.Store.LoggingConfiguration(ctx, t, idOf(identifier)); err != nil {
 			return nil, wire(err, identifier)
 		}
-	}
-	page := s.page(t, "ListRooms", in.MaxResults, filter.Name, filter.HandlerURI, filter.LoggingConfigurationARN)
-	after, err := page.open(in.NextToken)
-	if err != nil {
-		return nil, err
 	}
 	rooms, err := s.Store.Rooms(ctx, t, filter, after, page.size+1)
 	if err != nil {

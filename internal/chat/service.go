@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/parleychat/parley/internal/arn"
@@ -82,11 +83,34 @@ type input interface {
 	Validate() []ivschat.ValidationExceptionField
 }
 
+// strict is an input with what only the service can find wrong in it, so that
+// everything wrong is told at once.
+type strict struct {
+	input
+	fields []ivschat.ValidationExceptionField
+}
+
+// Validate leaves out what the service found in members that are no good anyway.
+func (in strict) Validate() []ivschat.ValidationExceptionField {
+	fields := in.input.Validate()
+	for _, f := range in.fields {
+		if !slices.ContainsFunc(fields, func(known ivschat.ValidationExceptionField) bool { return known.Name == f.Name }) {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
+// tenant is whom the principal acts for.
+func tenant(ctx context.Context) store.Tenant {
+	p := principal.FromContext(ctx)
+	return store.Tenant{Account: p.Account, Region: p.Region}
+}
+
 // begin is the start of every operation: the tenant that the principal acts
 // for, once the input is valid and the account may do this.
 func (s *Service) begin(ctx context.Context, operation string, in input, identifiers ...string) (store.Tenant, error) {
-	p := principal.FromContext(ctx)
-	t := store.Tenant{Account: p.Account, Region: p.Region}
+	p, t := principal.FromContext(ctx), tenant(ctx)
 	if fields := in.Validate(); len(fields) > 0 {
 		return t, ivschat.Invalid(fields...)
 	}

@@ -13,7 +13,8 @@ import (
 const defaultSession = 60 // minutes
 
 // CreateChatToken implements ivschat.API. The session is counted from the
-// token's issue (spec: unknowns.md U-CP-13).
+// token's issue (spec: unknowns.md U-CP-13), and no token opens one that would
+// be over already.
 func (s *Service) CreateChatToken(ctx context.Context, in *ivschat.CreateChatTokenInput) (*ivschat.CreateChatTokenOutput, error) {
 	t, err := s.begin(ctx, "CreateChatToken", in, in.RoomIdentifier)
 	if err != nil {
@@ -28,11 +29,11 @@ func (s *Service) CreateChatToken(ctx context.Context, in *ivschat.CreateChatTok
 		minutes = *in.SessionDurationInMinutes
 	}
 	issued := now()
+	session := time.Duration(minutes) * time.Minute
 	claims := token.Claims{
 		Account: t.Account, Region: t.Region, RoomID: roomID,
 		UserID: in.UserID, Capabilities: token.CapabilitiesOf(in.Capabilities), Attributes: in.Attributes,
-		IssuedAt: issued, TokenExpiry: issued.Add(s.TokenValidity),
-		SessionExpiry: issued.Add(time.Duration(minutes) * time.Minute),
+		IssuedAt: issued, TokenExpiry: issued.Add(min(s.TokenValidity, session)), SessionExpiry: issued.Add(session),
 	}
 	rand.Read(claims.ID[:])
 	sealed, err := s.Tokens.Seal(claims)

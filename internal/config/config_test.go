@@ -188,7 +188,8 @@ func TestBadValuesNameTheKeyTheValueAndWhatIsAllowed(t *testing.T) {
 		{"region", "US West", `"US West" is not a region name such as us-west-2`},
 		{"regions", "us-west-2,,eu-west-1", `"" is not a region name`},
 		{"presigned", "maybe", `"maybe" is not true or false`},
-		{"clock-skew", "16m", `"16m" is out of range; allowed are 0s to 15m`},
+		{"clock-skew", "16m", `"16m" is out of range; allowed are 1s to 15m`},
+		{"clock-skew", "0s", `"0s" is out of range`},
 		{"clock-skew", "-1s", `out of range`},
 		{"trusted-proxies", "10.0.0.0/33", `is not an address or CIDR range such as 10.0.0.0/8`},
 		{"trusted-proxies", "10.1.2.3/8", `has bits beyond its mask; its range is 10.0.0.0/8`},
@@ -213,6 +214,7 @@ func TestBadValuesNameTheKeyTheValueAndWhatIsAllowed(t *testing.T) {
 		{"log-level", "trace", `"trace" is not one of debug, info, warn, error`},
 		{"log-level", "info+2", `is not one of debug`},
 		{"log-format", "logfmt", `is not one of auto, text, json`},
+		{"region", strings.Repeat("a", 33), "is not a region name"},
 		{"banner", "big", `is not one of auto, plain, json, none`},
 		{"region", strings.Repeat("x", 4000), `xxx"… is not a region name`},
 	}

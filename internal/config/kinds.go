@@ -71,9 +71,10 @@ func matching(s, pattern, allowed string) error {
 
 func account(s string) error { return matching(s, `[0-9]{12}`, "an account id: 12 digits") }
 
+// region is no longer than what a signature's scope may name.
 func region(s string) error {
-	return matching(s, `[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?`,
-		"a region name such as us-west-2: 1 to 63 lower-case letters, digits and hyphens")
+	return matching(s, `[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?`,
+		"a region name such as us-west-2: 1 to 32 lower-case letters, digits and hyphens")
 }
 
 func accessKeyID(s string) error {

@@ -28,7 +28,8 @@ const referenceHead = `# Configuration
 <!-- Made from the table in internal/config: go test ./internal/config -update -->
 
 Nothing needs to be set. A value comes from, in this order: a flag, an environment variable, the settings file, the
-default. Flags may be given as ` + "`--listen :7878` or `--listen=:7878`" + `; an environment variable that is empty counts as not set.
+default. Flags may be given as ` + "`--listen :7878` or `--listen=:7878`" + `, those of type true, false only as
+` + "`--presigned=false`, or `--presigned` for true" + `. An environment variable that is empty counts as not set.
 
 The file is YAML, named by ` + "`--config FILE` (`-c FILE`) or `PARLEY_CONFIG`" + `: one setting per line, by the names below.
 

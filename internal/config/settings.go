@@ -56,7 +56,7 @@ func settings() []setting {
 			"Regions that signatures may be scoped to; none listed accepts any. Rooms of one region are not seen from another."),
 		row("presigned", func(c *Config) *bool { return &c.Presigned }, boolean(), "true",
 			"Serve requests signed in their query (presigned URLs)."),
-		row("clock-skew", func(c *Config) *time.Duration { return &c.ClockSkew }, duration(0, 15*time.Minute), "5m",
+		row("clock-skew", func(c *Config) *time.Duration { return &c.ClockSkew }, duration(time.Second, 15*time.Minute), "5m",
 			"How far a signature's time may be from the server's."),
 		row("trusted-proxies", prefixes, list(network()), "",
 			"Proxies whose X-Forwarded-For and X-Forwarded-Host are believed."),
@@ -102,6 +102,6 @@ func settings() []setting {
 		row("log-format", func(c *Config) *string { return &c.LogFormat }, enum("auto", "text", "json"), "auto",
 			"Form of the log on stderr; `auto` is text on a terminal, JSON otherwise."),
 		row("banner", func(c *Config) *string { return &c.Banner }, enum("auto", "plain", "json", "none"), "auto",
-			"What to print on stdout at the start; `auto` greets a terminal and is terse otherwise."),
+			"What to print on stdout before the ready line; `auto` greets on a terminal, elsewhere only if it made an access key just now."),
 	}
 }

@@ -41,7 +41,7 @@ type tokenKeyEntry struct {
 }
 
 // Load returns the keys kept in a directory, and makes what is missing: first
-// tells that this call made the access key. Files that others can read, or that
+// tells that this call made the access key, even if what came next failed. Files that others can read, or that
 // are not what was written, are refused rather than replaced: a new token key
 // would end every chat token, a new access key lock out every client.
 func Load(dir string) (k Keys, first bool, err error) {
@@ -57,13 +57,13 @@ func Load(dir string) (k Keys, first bool, err error) {
 	}
 	tokens, _, err := loadOrMake(filepath.Join(dir, TokenKeysFile), newTokenKeysFile)
 	if err != nil {
-		return Keys{}, false, err
+		return Keys{}, first, err
 	}
 	if k.Tokens, k.Page, err = parseTokenKeys(tokens); err != nil {
-		return Keys{}, false, garbled(dir, TokenKeysFile, err)
+		return Keys{}, first, garbled(dir, TokenKeysFile, err)
 	}
 	if _, err := k.Ring(); err != nil {
-		return Keys{}, false, garbled(dir, TokenKeysFile, err)
+		return Keys{}, first, garbled(dir, TokenKeysFile, err)
 	}
 	return k, first, nil
 }

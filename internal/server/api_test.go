@@ -100,3 +100,21 @@ func TestTheSDKOfAWS(t *testing.T) {
 		Local: awssdk.Local,
 	})
 }
+
+func TestDevModeTakesAnyCredentials(t *testing.T) {
+	_, endpoint := dev(t)
+	for _, given := range []aws.Credentials{
+		{AccessKeyID: keys.DevAccessKeyID, SecretAccessKey: "another"},
+		{AccessKeyID: keys.DevAccessKeyID, SecretAccessKey: keys.DevSecret, SessionToken: "stray"},
+		{AccessKeyID: "test", SecretAccessKey: "test"},
+		{AccessKeyID: otherAccount, SecretAccessKey: "x", SessionToken: "stray"},
+	} {
+		c := ivschat.New(ivschat.Options{
+			Region: "us-west-2", BaseEndpoint: &endpoint,
+			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return given, nil }),
+		})
+		if _, err := c.ListRooms(t.Context(), &ivschat.ListRoomsInput{}); err != nil {
+			t.Errorf("%s, session token %q: %v", given.AccessKeyID, given.SessionToken, err)
+		}
+	}
+}

@@ -28,7 +28,7 @@ func (s *Server) routes(control http.Handler) http.Handler {
 			s.sessions.ServeHTTP(w, r)
 			return
 		}
-		if probe := probes[r.URL.Path]; probe != nil && r.Method == http.MethodGet {
+		if probe := probes[r.URL.Path]; probe != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 			probe(w, r)
 			return
 		}
@@ -67,13 +67,13 @@ func (s *Server) localstackHealth(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) apiOptions(quotas limit.Profile, dev bool) api.Options {
 	verifier := &sigv4.Verifier{
-		Regions: s.Config.Regions, Skew: s.Config.ClockSkew, Host: s.host, NoPresigned: !s.Config.Presigned,
+		Regions: s.Config.Regions, Global: []string{"sts"}, Skew: s.Config.ClockSkew, Host: s.host, NoPresigned: !s.Config.Presigned,
 		Lookup: func(_ context.Context, accessKeyID string) (sigv4.Key, error) {
 			switch {
+			case dev: // its own key too: a stray secret or session token in the environment is no reason
+				return sigv4.Key{Unverified: true}, nil
 			case accessKeyID == s.Keys.AccessKey.ID:
 				return sigv4.Key{Secret: string(s.Keys.AccessKey.Secret)}, nil
-			case dev:
-				return sigv4.Key{Unverified: true}, nil
 			}
 			return sigv4.Key{}, sigv4.ErrUnknownKey
 		},
@@ -97,11 +97,20 @@ func (s *Server) apiOptions(quotas limit.Profile, dev bool) api.Options {
 			if rates.Allow(limit.Key{Account: p.Account, Region: p.Region, What: operation}, rate) {
 				return nil
 			}
-			return ivschat.Throttled("", int32(rate))
+			return throttled(operation, rate)
 		},
 		MaxBody: int64(s.Config.MaxBody),
 		Log:     s.logger,
 	}
+}
+
+// throttled names no resource, as the rate is the account's, but its type.
+func throttled(operation string, rate int) error {
+	e := ivschat.Throttled("", int32(rate))
+	if strings.Contains(operation, "LoggingConfiguration") {
+		e.ResourceType = ivschat.ResourceTypeLoggingConfiguration
+	}
+	return e
 }
 
 // isAccount tells a 12-digit access key id, which emulators of AWS take as the

@@ -81,14 +81,18 @@ func start(t *testing.T, change func(*config.Config)) *running {
 }
 
 // client is the real client, with the server's own access key.
-func (r *running) client() *ivschat.Client {
+func (r *running) client(change ...func(*ivschat.Options)) *ivschat.Client {
 	key := r.server.Keys.AccessKey
-	return ivschat.New(ivschat.Options{
+	o := ivschat.Options{
 		Region: "us-west-2", BaseEndpoint: new("http://" + r.addr),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: string(key.Secret)}, nil
 		}),
-	})
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	return ivschat.New(o)
 }
 
 func (r *running) room() *ivschat.Room {

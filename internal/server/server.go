@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -51,6 +53,7 @@ type Server struct {
 // let Serve do so.
 func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (_ *Server, err error) {
 	s := &Server{Config: c, logger: logger}
+	defer func() { err = s.explain(err) }()
 	quotas, err := limit.Lookup(c.Quotas)
 	if err != nil {
 		return nil, err
@@ -63,7 +66,7 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 		path = filepath.Join(c.Data, "parley.db")
 	}
 	if s.store, err = store.Open(ctx, path); err != nil {
-		return nil, fmt.Errorf("open the store: %w", err)
+		return nil, err
 	}
 	ring, err := s.Keys.Ring()
 	if err != nil {
@@ -88,6 +91,18 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 	})
 	s.handler = s.routes(api.New(s.apiOptions(quotas, dev)))
 	return s, nil
+}
+
+// explain adds to what kept the server from starting what the operator has to
+// know.
+func (s *Server) explain(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w: run the server as the user who owns %s, or give the directory to user %d with chown", err, s.Config.Data, os.Getuid())
+	}
+	if err != nil && s.FirstRun { // the next run will not show its secret
+		err = fmt.Errorf("%w\n(an access key was made; secret in %s)", err, filepath.Join(s.Config.Data, keys.AccessKeyFile))
+	}
+	return err
 }
 
 // loadKeys takes the access key from the settings, or the one kept under the

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/coder/websocket"
 
 	"github.com/parleychat/parley/internal/config"
@@ -127,6 +128,14 @@ func TestProbes(t *testing.T) {
 	} {
 		if status, body := r.get(path); status != http.StatusOK || body != want {
 			t.Errorf("%s: %d %q", path, status, body)
+		}
+		response, err := http.Head("http://" + r.addr + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			t.Errorf("HEAD %s: %s", path, response.Status)
 		}
 	}
 }
@@ -294,5 +303,34 @@ func TestHandshakesOverTheRateAreToldToComeBack(t *testing.T) {
 	_, response, err := websocket.Dial(t.Context(), "ws://"+r.addr, &websocket.DialOptions{Subprotocols: []string{second}})
 	if err == nil || response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
 		t.Errorf("got %v, %v; want 503 with Retry-After", response, err)
+	}
+}
+
+func TestThrottlesNameTheTypeOfResource(t *testing.T) {
+	r := start(t, func(c *config.Config) { c.Quotas = "aws" })
+	// More than the burst of any of them.
+	throttle := func(call func() error) *ivschat.ThrottlingException {
+		for range 100 {
+			if e, ok := errors.AsType[*ivschat.ThrottlingException](call()); ok {
+				return e
+			}
+		}
+		t.Fatal("never throttled")
+		return nil
+	}
+	client := r.client(func(o *ivschat.Options) { o.Retryer = aws.NopRetryer{} })
+	e := throttle(func() error {
+		_, err := client.ListLoggingConfigurations(t.Context(), &ivschat.ListLoggingConfigurationsInput{})
+		return err
+	})
+	if e.ResourceType != ivschat.ResourceTypeLoggingConfiguration || e.Limit != 3 || e.ResourceID != "" {
+		t.Errorf("ListLoggingConfigurations: %+v", e)
+	}
+	e = throttle(func() error {
+		_, err := client.ListRooms(t.Context(), &ivschat.ListRoomsInput{})
+		return err
+	})
+	if e.ResourceType != ivschat.ResourceTypeRoom || e.Limit != 5 {
+		t.Errorf("ListRooms: %+v", e)
 	}
 }

@@ -42,6 +42,7 @@ type Key struct {
 // it after; Verify may then be called concurrently.
 type Verifier struct {
 	Regions []string         // regions served; empty: any well-formed region name
+	Global  []string         // services that Regions says nothing of, such as sts
 	Skew    time.Duration    // how far a client's clock may be off; 0: 5 minutes
 	Now     func() time.Time // nil: time.Now
 	// Lookup finds an access key. An error other than ErrUnknownKey is not the
@@ -146,7 +147,7 @@ func (v *Verifier) checkScope(p *presented, service string) error {
 		return invalid("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'.",
 			clip(p.scopeDay), day, p.timestamp)
 	}
-	if !isRegion(p.region) || len(v.Regions) > 0 && !slices.Contains(v.Regions, p.region) {
+	if !isRegion(p.region) || !v.serves(p.region, service) {
 		return invalid("Credential should be scoped to a valid region.")
 	}
 	if p.service != service {
@@ -156,6 +157,10 @@ func (v *Verifier) checkScope(p *presented, service string) error {
 		return invalid("Credential should be scoped with a valid terminator: '%s', not '%s'.", terminator, clip(p.terminator))
 	}
 	return nil
+}
+
+func (v *Verifier) serves(region, service string) bool {
+	return len(v.Regions) == 0 || slices.Contains(v.Global, service) || slices.Contains(v.Regions, region)
 }
 
 // checkDate holds the request to the clock: both edges are inside.

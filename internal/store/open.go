@@ -12,7 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite" // the driver "sqlite"
+	sqlitelib "modernc.org/sqlite/lib"
 )
 
 // readers is how many reads run at the same time.
@@ -51,10 +52,27 @@ func open(ctx context.Context, path, synchronous string) (*Store, error) {
 		err = migrate(ctx, s.writer)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.disconnect())
+		return nil, errors.Join(explain(path, err), s.disconnect())
 	}
 	go s.write()
 	return s, nil
+}
+
+// explain says which database could not be opened, and what to do about one
+// that SQLite cannot read.
+func explain(path string, err error) error {
+	if path == "" {
+		path = "in memory"
+	}
+	err = fmt.Errorf("open database %s: %w", path, err)
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		switch e.Code() & 0xff { // without the extended code
+		case sqlitelib.SQLITE_CORRUPT, sqlitelib.SQLITE_NOTADB:
+			return fmt.Errorf("%w: it is damaged, or no database; restore it from a backup, or move it and what is beside it (%s-wal, -shm) away to begin anew",
+				err, filepath.Base(path))
+		}
+	}
+	return err
 }
 
 func (s *Store) connect(ctx context.Context, path, synchronous string) (err error) {

@@ -16,6 +16,7 @@ cache=$root/.cache/awscli
 venv=$cache/venv
 python=${PYTHON:-python3}
 ready_seconds=120
+paste_seconds=600 # with the time to compile
 
 cannot() {
 	echo "test/awscli: SKIPPED: $1" >&2
@@ -29,9 +30,11 @@ fail() {
 }
 
 install() {
-	command -v "$python" >/dev/null || cannot "no $python"
+	command -v "$python" >/dev/null || "$root/test/apt.sh" python3 || cannot "no $python"
 	cmp -s "$here/requirements.txt" "$venv/requirements.txt" && return
-	"$python" -m venv --clear "$venv" || cannot "$python cannot make a virtual environment"
+	"$python" -m venv --clear "$venv" ||
+		{ "$root/test/apt.sh" python3-venv && "$python" -m venv --clear "$venv"; } ||
+		cannot "$python cannot make a virtual environment"
 	"$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt" ||
 		cannot "the packages of requirements.txt cannot be installed (is there a network?)"
 	cp "$here/requirements.txt" "$venv/requirements.txt"
@@ -102,7 +105,7 @@ quickstart() {
 	fi
 	cat "$pasted"
 	echo "---"
-	background bash -euc "cd '$copy'; . '$pasted'" >"$scratch/terminal2" 2>&1
+	background timeout "$paste_seconds" bash -euc "cd '$copy'; . '$pasted'" >"$scratch/terminal2" 2>&1
 	if ! wait "${groups[-1]}"; then
 		cat "$scratch/terminal2" >&2
 		[ ! -f "$scratch/terminal1" ] || cat "$scratch/terminal1" >&2

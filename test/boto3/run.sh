@@ -16,11 +16,13 @@ cannot() {
 	exit 0
 }
 
-command -v "$python" >/dev/null || cannot "no $python"
+command -v "$python" >/dev/null || "$root/test/apt.sh" python3 || cannot "no $python"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || cannot "$python is older than 3.11"
 stamp=$venv/requirements.txt
 if ! cmp -s "$here/requirements.txt" "$stamp"; then
-	"$python" -m venv --clear "$venv" || cannot "$python cannot make a virtual environment"
+	"$python" -m venv --clear "$venv" ||
+		{ "$root/test/apt.sh" python3-venv && "$python" -m venv --clear "$venv"; } ||
+		cannot "$python cannot make a virtual environment"
 	"$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt" ||
 		cannot "the packages of requirements.txt cannot be installed (is there a network?)"
 	cp "$here/requirements.txt" "$stamp"
