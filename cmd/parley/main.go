@@ -50,6 +50,6 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(devCommand(), serveCommand(), configCommand())
+	cmd.AddCommand(devCommand(), serveCommand(), configCommand(), benchCommand())
 	return cmd
 }

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/parleychat/parley/internal/bench"
+	"github.com/parleychat/parley/ivschat"
+)
+
+func benchCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Put load on a server and measure it",
+		Long: "Put load on a server and measure it, over the API and the messaging protocol alone: any\n" +
+			"IVS-compatible endpoint will do. Endpoint, region and credentials come from the usual AWS_*\n" +
+			"variables and profiles; without an endpoint it is http://127.0.0.1:7878.",
+	}
+	cmd.AddCommand(benchFanout())
+	return cmd
+}
+
+// benchFlags are those that all loads share.
+type benchFlags struct {
+	endpoint  string
+	urls      []string
+	locals    []string
+	region    string
+	serverPID int
+	ownHost   bool
+	loops     int
+	portable  bool
+	workers   int
+	json      string
+	hdr       string
+	assert    string
+}
+
+func (b *benchFlags) add(f *pflag.FlagSet) {
+	f.StringVar(&b.endpoint, "endpoint", "", "URL of the control plane")
+	f.StringSliceVar(&b.urls, "messaging-url", nil, "URLs of messaging, used in turn (default: the endpoint's)")
+	f.StringSliceVar(&b.locals, "local-addr", nil, "source addresses, used in turn: one has about 28,000 ports for one destination")
+	f.StringVar(&b.region, "region", "", "region of the endpoint (default: AWS_REGION, or us-west-2)")
+	f.IntVar(&b.serverPID, "server-pid", 0, "process whose CPU and memory to read; 0 finds it on this machine, -1 does not")
+	f.BoolVar(&b.ownHost, "i-own-this-host", false, "allow a target that is not this machine")
+	f.IntVar(&b.loops, "loops", 0, "receiver loops (default: one per core)")
+	f.BoolVar(&b.portable, "portable", false, "receive on a goroutine per connection, as on systems without epoll")
+	f.IntVar(&b.workers, "setup-workers", 16, "concurrent calls that make rooms and chat tokens")
+	f.StringVar(&b.json, "json", "", "write every figure as JSON to this file, or - for stdout")
+	f.StringVar(&b.hdr, "hdr", "", "write the latency distributions to this file")
+	f.StringVar(&b.assert, "assert", "", "terms that must hold, such as 'deliver.p99<=50ms,lost==0'")
+}
+
+func (b *benchFlags) target(ctx context.Context) (*bench.Target, error) {
+	options := []func(*config.LoadOptions) error{config.WithEC2IMDSClientEnableState(imds.ClientDisabled)}
+	if b.region != "" {
+		options = append(options, config.WithRegion(b.region))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Region == "" {
+		cfg.Region = "us-west-2"
+	}
+	client := ivschat.NewFromConfig(cfg, func(o *ivschat.Options) {
+		if b.endpoint != "" {
+			o.BaseEndpoint = &b.endpoint
+		}
+		if o.BaseEndpoint == nil {
+			o.BaseEndpoint = new("http://127.0.0.1:7878")
+		}
+	})
+	t := &bench.Target{
+		API: client, Endpoint: strings.TrimSuffix(*client.Options().BaseEndpoint, "/"), URLs: b.urls, ServerPID: b.serverPID,
+		OwnHost: b.ownHost, Loops: b.loops, Portable: b.portable, Workers: b.workers, Prefix: "bench-" + strconv.Itoa(os.Getpid()),
+	}
+	if len(t.URLs) == 0 {
+		derived, err := bench.MessagingURL(t.Endpoint)
+		if err != nil {
+			return nil, err
+		}
+		t.URLs = []string{derived}
+	}
+	for _, text := range b.locals {
+		a, err := netip.ParseAddr(text)
+		if err != nil {
+			return nil, fmt.Errorf("--local-addr: %q is no IP address", text)
+		}
+		t.Locals = append(t.Locals, a)
+	}
+	return t, nil
+}
+
+// perSecond is a rate as a user writes it: 50 or 50/s.
+type perSecond float64
+
+func (r *perSecond) String() string { return strconv.FormatFloat(float64(*r), 'g', -1, 64) + "/s" }
+func (r *perSecond) Type() string   { return "rate" }
+func (r *perSecond) Set(text string) error {
+	v, err := strconv.ParseFloat(strings.TrimSuffix(text, "/s"), 64)
+	if err != nil {
+		return fmt.Errorf("%q is no rate; write 50 or 50/s", text)
+	}
+	*r = perSecond(v)
+	return nil
+}
+
+// chatFlags are those of loads that send messages.
+type chatFlags struct {
+	o        bench.ChatOptions
+	rate     perSecond
+	arrivals string
+}
+
+func (c *chatFlags) add(f *pflag.FlagSet, members int, rate perSecond) {
+	c.rate = rate
+	f.IntVar(&c.o.Rooms, "rooms", 1, "rooms to make")
+	f.IntVar(&c.o.Members, "members", members, "members of each room")
+	f.Var(&c.rate, "rate", "messages per second into each room, at most 100")
+	f.IntVar(&c.o.Payload, "payload", 64, "bytes of each message's content, 41 to 500")
+	f.DurationVar(&c.o.For, "for", 30*time.Second, "how long to measure")
+	f.DurationVar(&c.o.WarmUp, "warm-up", 3*time.Second, "how long to send before")
+	f.IntVar(&c.o.Senders, "senders", 0, "members of each room who send (default: one for every 5/s)")
+	f.StringVar(&c.arrivals, "arrivals", string(bench.Poisson), "how sends are spread: poisson or even")
+	f.Uint64Var(&c.o.Seed, "seed", 1, "of everything random")
+	f.IntVar(&c.o.Stalled, "stalled", 0, "viewers in addition who never read, over all rooms")
+	f.StringVar(&c.o.RoomARN, "room", "", "ARN of a room to use instead of making some")
+	f.IntVar(&c.o.Dialing, "dialing", 256, "handshakes under way at once")
+}
+
+func (c *chatFlags) options() bench.ChatOptions {
+	c.o.Rate, c.o.Arrivals = float64(c.rate), bench.Arrivals(c.arrivals)
+	return c.o
+}
+
+func benchFanout() *cobra.Command {
+	var b benchFlags
+	var c chatFlags
+	cmd := &cobra.Command{
+		Use:   "fanout",
+		Short: "Send messages into rooms and check every delivery of every member",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return b.run(cmd, func(ctx context.Context, t *bench.Target, notify func(bench.Status)) (*bench.Report, error) {
+				return bench.Fanout(ctx, t, c.options(), notify)
+			})
+		},
+	}
+	b.add(cmd.Flags())
+	c.add(cmd.Flags(), 1000, 10)
+	return cmd
+}
+
+var errBenchFailed = errors.New("the run failed")
+
+// run measures, prints and says how it went.
+func (b *benchFlags) run(cmd *cobra.Command, measure func(context.Context, *bench.Target, func(bench.Status)) (*bench.Report, error)) error {
+	ctx := cmd.Context()
+	t, err := b.target(ctx)
+	if err != nil {
+		return err
+	}
+	screen := newScreen(os.Stderr)
+	report, err := measure(ctx, t, screen.status)
+	if err != nil {
+		return err
+	}
+	report.Flags = map[string]string{}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { report.Flags[f.Name] = f.Value.String() })
+	return b.finish(cmd.OutOrStdout(), report)
+}

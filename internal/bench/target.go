@@ -1,0 +1,213 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/parleychat/parley/ivschat"
+)
+
+// Target is what is measured and from where.
+type Target struct {
+	API       ivschat.API
+	Endpoint  string       // of the control plane, for the report and the checks
+	URLs      []string     // of messaging: ws:// or wss://
+	Locals    []netip.Addr // source addresses; none for the system's choice
+	ServerPID int          // whose cost to read; 0 looks for it if the target is this machine, -1 does not
+	OwnHost   bool         // the user says that a target elsewhere is theirs
+	Loops     int          // receiver loops; 0 for one per core
+	Portable  bool         // a goroutine per connection even where raw sockets work
+	Workers   int          // concurrent calls of the control plane while setting up
+	Prefix    string       // of the names of rooms made for the run
+}
+
+// MessagingURL derives the messaging URL from the control plane's: Parley
+// serves both on one port.
+func MessagingURL(endpoint string) (string, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" {
+		return "", fmt.Errorf("endpoint %q is no URL", endpoint)
+	}
+	switch u.Scheme {
+	case "http":
+		u.Scheme = "ws"
+	case "https":
+		u.Scheme = "wss"
+	default:
+		return "", fmt.Errorf("endpoint %q is no http or https URL", endpoint)
+	}
+	return u.String(), nil
+}
+
+// Check refuses what must not be loaded, or what this machine cannot carry.
+func (t *Target) Check(conns int) error {
+	for _, raw := range append([]string{t.Endpoint}, t.URLs...) {
+		if err := t.mayLoad(raw); err != nil {
+			return err
+		}
+	}
+	limit, err := openFiles()
+	if err != nil {
+		return fmt.Errorf("read the limit on open files: %w", err)
+	}
+	// What we need besides: the control plane's connections, epoll sets, files.
+	if spare := t.workers() + 64; conns+spare > limit {
+		return fmt.Errorf("%d connections do not fit: this process may open %d files, and needs %d of them for itself; raise ulimit -n or ask for at most %d",
+			conns, limit, spare, max(0, limit-spare))
+	}
+	room := ports() * max(1, len(t.Locals)) * max(1, len(t.URLs))
+	if conns > room {
+		return fmt.Errorf("%d connections do not fit: one source address has %d ports for one destination; add addresses with --local-addr or --url",
+			conns, ports())
+	}
+	return nil
+}
+
+// mayLoad lets through this machine, and what the user says is theirs.
+func (t *Target) mayLoad(raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil || u.Hostname() == "" {
+		return fmt.Errorf("%q is no URL", raw)
+	}
+	if t.OwnHost {
+		return nil
+	}
+	if u.Hostname() == "localhost" {
+		return nil
+	}
+	if a, err := netip.ParseAddr(u.Hostname()); err == nil && a.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("%s is not this machine: a load test of somebody else's service is an attack. If it is yours, say --i-own-this-host", u.Hostname())
+}
+
+func (t *Target) workers() int {
+	if t.Workers > 0 {
+		return t.Workers
+	}
+	return 16
+}
+
+// server returns the pid to read costs of, 0 for none.
+func (t *Target) server() int {
+	if t.ServerPID != 0 {
+		return max(t.ServerPID, 0)
+	}
+	u, err := url.Parse(t.Endpoint)
+	if err != nil {
+		return 0
+	}
+	addrs, err := net.LookupHost(u.Hostname())
+	if err != nil || len(addrs) == 0 {
+		return 0
+	}
+	if a, err := netip.ParseAddr(addrs[0]); err != nil || !a.IsLoopback() {
+		return 0
+	}
+	port, err := strconv.Atoi(u.Port())
+	if err != nil {
+		return 0
+	}
+	return listener(port)
+}
+
+// roomRate is the highest message rate a room can have (spec: quotas.md).
+const roomRate = 100
+
+// makeRooms creates the run's rooms.
+func (t *Target) makeRooms(ctx context.Context, n int) ([]string, error) {
+	arns := make([]string, n)
+	err := t.parallel(ctx, n, func(ctx context.Context, i int) error {
+		rate := int32(roomRate)
+		name := fmt.Sprintf("%s-%d", t.Prefix, i)
+		r, err := t.API.CreateRoom(ctx, &ivschat.CreateRoomInput{Name: &name, MaximumMessageRatePerSecond: &rate})
+		if err != nil {
+			return fmt.Errorf("create a room for the run: %w", err)
+		}
+		arns[i] = r.Arn
+		return nil
+	})
+	return arns, err
+}
+
+// dropRooms deletes rooms that were made, even after ctx has ended.
+func (t *Target) dropRooms(ctx context.Context, arns []string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	return t.parallel(ctx, len(arns), func(ctx context.Context, i int) error {
+		if arns[i] == "" {
+			return nil
+		}
+		if _, err := t.API.DeleteRoom(ctx, &ivschat.DeleteRoomInput{Identifier: arns[i]}); err != nil {
+			return fmt.Errorf("delete the run's room %s: %w", arns[i], err)
+		}
+		return nil
+	})
+}
+
+// tokenFor issues a chat token, for three hours so that no session ends within
+// a run.
+func (t *Target) tokenFor(ctx context.Context, arn, user string, sends bool) (*ivschat.CreateChatTokenOutput, error) {
+	minutes := int32(180)
+	in := &ivschat.CreateChatTokenInput{RoomIdentifier: arn, UserID: user, SessionDurationInMinutes: &minutes}
+	if sends {
+		in.Capabilities = []ivschat.Capability{ivschat.CapabilitySendMessage}
+	}
+	out, err := t.API.CreateChatToken(ctx, in)
+	if err != nil {
+		return nil, fmt.Errorf("create a chat token: %w", err)
+	}
+	return out, nil
+}
+
+// parallel calls f for 0 to n-1 from the target's workers, until one fails.
+func (t *Target) parallel(ctx context.Context, n int, f func(context.Context, int) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	work := make(chan int)
+	var group sync.WaitGroup
+	errs := make([]error, t.workers())
+	for w := range errs {
+		group.Go(func() {
+			for i := range work {
+				if err := f(ctx, i); err != nil {
+					errs[w] = err
+					cancel()
+					return
+				}
+			}
+		})
+	}
+	for i := range n {
+		select {
+		case work <- i:
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	close(work)
+	group.Wait()
+	// Those that the first failure cancelled say less than it.
+	var cancelled error
+	for _, err := range errs {
+		switch {
+		case err == nil:
+		case errors.Is(err, context.Canceled):
+			cancelled = err
+		default:
+			return err
+		}
+	}
+	if cancelled == nil {
+		cancelled = ctx.Err()
+	}
+	return cancelled
+}
