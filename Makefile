@@ -4,9 +4,11 @@ GO       ?= go
 # A count, not a time: at the end of a time go test may report its own deadline as a failure.
 FUZZTIME ?= 50000x
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+BENCHSTAT = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+BENCH = $(GO) test -run '^$$' -bench . -benchmem -count 6 -benchtime 200ms ./bench
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: run build test lint vuln test-go test-boto3 test-awscli test-jssdk fuzz docs
+.PHONY: run build test lint vuln test-go test-boto3 test-awscli test-jssdk fuzz bench bench-baseline docs
 
 run: ## a server in memory, nothing to set up
 	$(GO) run ./cmd/parley dev
@@ -51,6 +53,14 @@ fuzz: ## every fuzz target, FUZZTIME inputs each
 	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 0x $$pkg; \
 	  done; \
 	done
+
+bench: ## the Go benchmarks, against bench/baseline.txt: see docs/performance.md
+	@$(BENCH) >.bench.out || { cat .bench.out; rm -f .bench.out; exit 1; }
+	@$(GO) run $(BENCHSTAT) baseline=bench/baseline.txt now=.bench.out; rm -f .bench.out
+
+bench-baseline: ## this machine's figures as the baseline
+	@$(BENCH) >.bench.out || { cat .bench.out; rm -f .bench.out; exit 1; }
+	@mv .bench.out bench/baseline.txt
 
 docs: ## the generated reference pages
 	$(GO) test ./internal/config -run TestReference -update

@@ -19,7 +19,7 @@ const module = "github.com/parleychat/parley/"
 // for what is under it too.
 func layers() [][]string {
 	return [][]string{
-		{"cmd", "examples", "test"},
+		{"cmd", "examples", "test", "bench"},
 		{"ivschat/ivschattest"},
 		{"internal/server"},
 		{"internal/api", "internal/session", "internal/console"},

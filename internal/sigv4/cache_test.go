@@ -3,7 +3,6 @@ package sigv4
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"sync"
 	"testing"
 )
@@ -80,23 +79,5 @@ func TestKeyCacheIsBounded(t *testing.T) {
 	}
 	if len(c.keys) != maxKeys {
 		t.Errorf("%d keys, want %d", len(c.keys), maxKeys)
-	}
-}
-
-func BenchmarkVerify(b *testing.B) {
-	for _, bm := range []struct {
-		name string
-		good func(testing.TB) (*http.Request, []byte)
-	}{{"header", signedPost}, {"presigned", presignedPost}} {
-		b.Run(bm.name, func(b *testing.B) {
-			v := verifier(Key{Secret: testSecret}, testTime)
-			r, body := bm.good(b)
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := v.Verify(r, body, "ivschat"); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
 	}
 }

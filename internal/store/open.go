@@ -24,6 +24,9 @@ type Store struct {
 	writer *sql.DB // one connection, used by the writing goroutine alone
 	reader *sql.DB // the writer itself when the data is in memory
 	lock   *os.File
+	// room reads a room by its key: SQLite takes longer to compile that than to
+	// run it. It ends with the reader.
+	room *sql.Stmt
 
 	queue   chan *job
 	closed  atomic.Bool
@@ -50,6 +53,9 @@ func open(ctx context.Context, path, synchronous string) (*Store, error) {
 	err := s.connect(ctx, path, synchronous)
 	if err == nil {
 		err = migrate(ctx, s.writer)
+	}
+	if err == nil {
+		s.room, err = s.reader.PrepareContext(ctx, selectRooms("account = $1 AND region = $2 AND id = $3"))
 	}
 	if err != nil {
 		return nil, errors.Join(explain(path, err), s.disconnect())

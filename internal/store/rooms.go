@@ -46,7 +46,13 @@ func (s *Store) CreateRoom(ctx context.Context, t Tenant, room *ivschat.Room, li
 
 // Room returns a room, or ErrNotFound.
 func (s *Store) Room(ctx context.Context, t Tenant, id string) (*ivschat.Room, error) {
-	room, err := roomByID(ctx, s.reader, t, id)
+	// A look-up by key is over before anyone could interrupt it, and a context
+	// that can end costs two goroutines to watch it.
+	rows, err := s.room.QueryContext(context.WithoutCancel(ctx), t.Account, t.Region, id)
+	if err != nil {
+		return nil, wrap(err, "read room", id)
+	}
+	room, err := one(scanRooms(t, rows))
 	return room, wrap(err, "read room", id)
 }
 
@@ -179,7 +185,10 @@ func detach(ctx context.Context, tx *sql.Tx, t Tenant, roomID string) error {
 func roomByID(ctx context.Context, db queryer, t Tenant, id string) (*ivschat.Room, error) {
 	var q query
 	q.add("account = ? AND region = ? AND id = ?", t.Account, t.Region, id)
-	rooms, err := queryRooms(ctx, db, t, q)
+	return one(queryRooms(ctx, db, t, q))
+}
+
+func one(rooms []ivschat.Room, err error) (*ivschat.Room, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -191,19 +200,28 @@ func roomByID(ctx context.Context, db queryer, t Tenant, id string) (*ivschat.Ro
 
 // queryRooms returns the rooms that the condition selects, in list order. It is
 // one statement, so what it sees is of one moment.
-func queryRooms(ctx context.Context, db queryer, t Tenant, where query) (rooms []ivschat.Room, err error) {
-	rows, err := db.QueryContext(ctx, `
+func queryRooms(ctx context.Context, db queryer, t Tenant, where query) ([]ivschat.Room, error) {
+	rows, err := db.QueryContext(ctx, selectRooms(where.text), where.args...)
+	if err != nil {
+		return nil, err
+	}
+	return scanRooms(t, rows)
+}
+
+func selectRooms(where string) string {
+	return `
 		SELECT r.id, r.name, r.create_time, r.update_time, r.maximum_message_rate, r.maximum_message_length,
 			r.handler_uri, r.handler_fallback, r.tags, a.logging_configuration_id
 		FROM (SELECT account, region, id, name, create_time, update_time, maximum_message_rate, maximum_message_length,
 				handler_uri, handler_fallback, tags
-			FROM rooms WHERE `+where.text+`) r
+			FROM rooms WHERE ` + where + `) r
 		LEFT JOIN room_logging_configurations a
 			ON a.account = r.account AND a.region = r.region AND a.room_id = r.id
-		ORDER BY r.update_time DESC, r.id, a.position`, where.args...)
-	if err != nil {
-		return nil, err
-	}
+		ORDER BY r.update_time DESC, r.id, a.position`
+}
+
+// scanRooms reads what selectRooms selects, and closes rows.
+func scanRooms(t Tenant, rows *sql.Rows) (rooms []ivschat.Room, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		room, attached, err := scanRoom(t, rows)
