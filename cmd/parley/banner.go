@@ -21,6 +21,7 @@ type started struct {
 	Mode            string `json:"mode"`
 	API             string `json:"api"`
 	WebSocket       string `json:"ws"`
+	Metrics         string `json:"metrics,omitempty"`
 	Region          string `json:"region"`
 	Account         string `json:"account"`
 	AccessKeyID     string `json:"accessKeyId"`
@@ -111,6 +112,9 @@ func banner(w io.Writer, f started) {
 		fmt.Fprintf(w, "parley %s · data in %s\n\n", f.Version, f.Data)
 	}
 	fmt.Fprintf(w, "  API          %s\n  Messaging    %s\n", f.API, f.WebSocket)
+	if f.Metrics != "" {
+		fmt.Fprintf(w, "  Metrics      %s\n", f.Metrics)
+	}
 	if f.Lobby != "" {
 		fmt.Fprintf(w, "  Room         lobby   %s\n", f.Lobby)
 	}

@@ -82,11 +82,18 @@ func serve(ctx context.Context, c *config.Config, dev bool) error {
 	giveUp, cancel := secondSignal()
 	defer cancel()
 	// Before anything is made: an access key that nobody is shown helps nobody.
-	l, err := listen(c.Listen)
+	l, err := listen("listen", c.Listen)
 	if err != nil {
 		return err
 	}
 	defer l.Close()
+	var metrics net.Listener
+	if c.MetricsListen != "" {
+		if metrics, err = listen("metrics-listen", c.MetricsListen); err != nil {
+			return err
+		}
+		defer metrics.Close()
+	}
 	// Who waits for the file must not find the one of a server that is gone.
 	if err := removeFile(c.ReadyFile); err != nil {
 		return fmt.Errorf("ready-file: %w", err)
@@ -96,7 +103,10 @@ func serve(ctx context.Context, c *config.Config, dev bool) error {
 	if err != nil {
 		return err
 	}
-	if err := greet(ctx, s, l, dev); err != nil {
+	if metrics != nil {
+		defer s.ServeMetrics(metrics)()
+	}
+	if err := greet(ctx, s, l, metrics, dev); err != nil {
 		s.Close()
 		return err
 	}
@@ -104,22 +114,26 @@ func serve(ctx context.Context, c *config.Config, dev bool) error {
 	return errors.Join(err, removeFile(c.ReadyFile))
 }
 
-func listen(address string) (net.Listener, error) {
+func listen(setting, address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is in use: stop what listens there, or choose another --listen", address)
+		return nil, fmt.Errorf("%s is in use: stop what listens there, or choose another --%s", address, setting)
 	}
 	return l, err
 }
 
-func greet(ctx context.Context, s *server.Server, l net.Listener, dev bool) (err error) {
+func greet(ctx context.Context, s *server.Server, l, metrics net.Listener, dev bool) (err error) {
 	lobby := ""
 	if dev {
 		if lobby, err = s.Seed(ctx); err != nil {
 			return err
 		}
 	}
-	return announce(os.Stdout, os.Stderr, s.Config, facts(s, l.Addr().String(), lobby, dev))
+	f := facts(s, l.Addr().String(), lobby, dev)
+	if metrics != nil {
+		f.Metrics = "http://" + reachable(metrics.Addr().String()) + "/metrics"
+	}
+	return announce(os.Stdout, os.Stderr, s.Config, f)
 }
 
 // secondSignal returns a context that ends with the second signal: who asks

@@ -24,7 +24,7 @@ func layers() [][]string {
 		{"internal/server"},
 		{"internal/api", "internal/session", "internal/console"},
 		{"internal/apitest", "internal/archtest"},
-		{"internal/chat", "internal/hub", "internal/review", "internal/chatlog", "internal/policy", "internal/keys"},
+		{"internal/chat", "internal/hub", "internal/review", "internal/chatlog", "internal/policy", "internal/keys", "internal/metrics"},
 		{"internal/roomlog", "internal/store", "internal/token", "internal/limit", "internal/config"},
 		{"ivschat/messaging"},
 		{"ivschat"},
@@ -44,6 +44,7 @@ type rule struct {
 func rules() []rule {
 	services := []string{"github.com/aws/aws-sdk-go-v2/service"}
 	drivers := []string{"database/sql", "modernc.org/sqlite", "github.com/pressly/goose/v3", "github.com/jackc/pgx", "github.com/lib/pq"}
+	prometheus := []string{"github.com/prometheus"}
 	nats := []string{"github.com/nats-io"}
 	doors := []string{module + "internal/api", module + "internal/session", module + "internal/console"}
 	public := []string{module + "ivschat", module + "ivschat/messaging"}
@@ -58,17 +59,18 @@ func rules() []rule {
 		{why: "seams do not know each other", of: []string{module + "internal/roomlog"}, imports: []string{module + "internal/store"}, deep: true},
 		{why: "seams do not know each other", of: []string{module + "internal/store"}, imports: []string{module + "internal/roomlog"}, deep: true},
 		{why: "only the store knows databases", except: []string{module + "internal/store"}, imports: drivers},
+		{why: "only metrics knows Prometheus", except: []string{module + "internal/metrics"}, imports: prometheus},
 		{why: "only natslog knows NATS", except: []string{module + "internal/roomlog/natslog"}, imports: nats},
 		{why: "only review and destinations call AWS services",
 			except: []string{module + "internal/review", module + "internal/chatlog", module + "internal/apitest/awssdk"}, imports: services},
 		{why: "the clients link no database, broker or AWS service", of: public,
-			except: []string{module + "ivschat/ivschattest"}, imports: slices.Concat(drivers, nats, services), deep: true},
+			except: []string{module + "ivschat/ivschattest"}, imports: slices.Concat(drivers, nats, services, prometheus), deep: true},
 		{why: "the clients need few packages of ours", of: public, except: []string{module + "ivschat/ivschattest"}, deep: true,
 			imports: []string{
 				module + "internal/server", module + "internal/api", module + "internal/session", module + "internal/console",
 				module + "internal/chat", module + "internal/hub", module + "internal/review", module + "internal/chatlog",
 				module + "internal/token", module + "internal/policy", module + "internal/limit", module + "internal/roomlog",
-				module + "internal/store", module + "internal/principal", module + "internal/config", module + "internal/keys",
+				module + "internal/store", module + "internal/principal", module + "internal/config", module + "internal/keys", module + "internal/metrics",
 			}},
 	}
 }

@@ -58,9 +58,10 @@ func (a Actions) SendMessage(ctx context.Context, u principal.User, r *messaging
 		return refuse(messaging.ErrorInvalid, messaging.TextTooLong)
 	}
 	if a.service.Overloaded(where) {
+		a.service.Throttled(limit.QuotaDeliveries)
 		return refuse(messaging.ErrorThrottled, messaging.TextThrottled)
 	}
-	if err := a.allow(where, "SendMessage", a.service.Quotas.SendMessage); err != nil {
+	if err := a.allow(where, limit.QuotaSendMessage, a.service.Quotas.SendMessage); err != nil {
 		return err
 	}
 	message := messaging.Message{
@@ -92,6 +93,7 @@ func (a Actions) review(where roomlog.Room, h *ivschat.MessageReviewHandler, rat
 	reviewed := limit.Key{Account: where.Account, Region: where.Region, What: "reviews of " + where.ID}
 	if !a.service.rates.Allow(reviewed, rate) {
 		a.giveBack(where)
+		a.service.Throttled(limit.QuotaRoomMessages)
 		return refuse(messaging.ErrorThrottled, messaging.TextThrottled)
 	}
 	if h.FallbackResult == nil || *h.FallbackResult != ivschat.FallbackResultDeny {
@@ -106,7 +108,7 @@ func (a Actions) review(where roomlog.Room, h *ivschat.MessageReviewHandler, rat
 func (a Actions) DeleteMessage(ctx context.Context, u principal.User, r *messaging.Request) error {
 	event := messaging.DeleteMessageEvent(r.ID, r.Reason)
 	event.RequestID = r.RequestID
-	return a.moderate(ctx, u, "DeleteMessage", a.service.Quotas.DeleteMessage, roomlog.Entry{Kind: roomlog.KindDelete}, event)
+	return a.moderate(ctx, u, limit.QuotaDeleteMessage, a.service.Quotas.DeleteMessage, roomlog.Entry{Kind: roomlog.KindDelete}, event)
 }
 
 // DisconnectUser ends all of a user's connections to the user's room.
@@ -114,7 +116,7 @@ func (a Actions) DisconnectUser(ctx context.Context, u principal.User, r *messag
 	event := messaging.DisconnectUserEvent(r.UserID, r.Reason)
 	event.RequestID = r.RequestID
 	entry := roomlog.Entry{Kind: roomlog.KindDisconnect, UserID: r.UserID}
-	return a.moderate(ctx, u, "DisconnectUser", a.service.Quotas.DisconnectUser, entry, event)
+	return a.moderate(ctx, u, limit.QuotaDisconnectUser, a.service.Quotas.DisconnectUser, entry, event)
 }
 
 func (a Actions) moderate(ctx context.Context, u principal.User, what string, rate int, e roomlog.Entry, event messaging.Event) error {
@@ -134,6 +136,7 @@ func (a Actions) allow(where roomlog.Room, what string, rate int) error {
 	if a.service.rates.Allow(limit.Key{Account: where.Account, Region: where.Region, What: what}, rate) {
 		return nil
 	}
+	a.service.Throttled(what)
 	return refuse(messaging.ErrorThrottled, messaging.TextThrottled)
 }
 
@@ -142,7 +145,10 @@ func (a Actions) answer(where roomlog.Room, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, roomlog.ErrRate), throttled(err):
+	case errors.Is(err, roomlog.ErrRate):
+		a.service.Throttled(limit.QuotaRoomMessages)
+		return refuse(messaging.ErrorThrottled, messaging.TextThrottled)
+	case throttled(err):
 		return refuse(messaging.ErrorThrottled, messaging.TextThrottled)
 	}
 	return a.failed(where, err)
@@ -151,7 +157,7 @@ func (a Actions) answer(where roomlog.Room, err error) error {
 // giveBack undoes allow for a message that the room refused: refusals count
 // against the connection's rate only (spec: messaging.md §6).
 func (a Actions) giveBack(where roomlog.Room) {
-	a.service.rates.Return(limit.Key{Account: where.Account, Region: where.Region, What: "SendMessage"})
+	a.service.rates.Return(limit.Key{Account: where.Account, Region: where.Region, What: limit.QuotaSendMessage})
 }
 
 func throttled(err error) bool {

@@ -72,6 +72,7 @@ func text(s *string) string {
 // operate is an operation that publishes one event; rate is the account's for
 // it. It returns the event's id.
 func (s *Service) operate(ctx context.Context, operation string, in input, identifier string, rate int, e roomlog.Entry, event messaging.Event) (string, error) {
+	s.Operated(operation)
 	t, err := s.begin(ctx, operation, in, identifier)
 	if err != nil {
 		return "", err
@@ -82,6 +83,7 @@ func (s *Service) operate(ctx context.Context, operation string, in input, ident
 		return "", wire(err, identifier)
 	}
 	if !s.rates.Allow(limit.Key{Account: t.Account, Region: t.Region, What: operation}, rate) {
+		s.Throttled(operation)
 		return "", ivschat.Throttled(identifier, int32(rate))
 	}
 	return s.publish(ctx, where, room, e, event)
@@ -92,6 +94,7 @@ func (s *Service) operate(ctx context.Context, operation string, in input, ident
 // limit that has a number was reached then; the room's rate is the nearest.
 func (s *Service) publish(ctx context.Context, where roomlog.Room, room *ivschat.Room, e roomlog.Entry, event messaging.Event) (string, error) {
 	if s.Overloaded(where) {
+		s.Throttled(limit.QuotaDeliveries)
 		return "", ivschat.Throttled(room.Arn, room.MaximumMessageRatePerSecond)
 	}
 	event.ID, event.SendTime = id.New(), time.Now()

@@ -41,7 +41,10 @@ type Options struct {
 	Overloaded func(roomlog.Room) bool
 	// Pending tells whether an account is pending verification.
 	Pending func(account string) bool
-	Logger  *slog.Logger
+	// Operated is told of each call of an operation that sends an event, and
+	// Throttled of each request refused for a quota, by its name in limit.
+	Operated, Throttled func(string)
+	Logger              *slog.Logger
 }
 
 // Service implements ivschat.API.
@@ -69,6 +72,12 @@ func New(o Options) *Service {
 	}
 	if o.Pending == nil {
 		o.Pending = func(string) bool { return false }
+	}
+	if o.Operated == nil {
+		o.Operated = func(string) {}
+	}
+	if o.Throttled == nil {
+		o.Throttled = func(string) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -19,10 +19,11 @@ import (
 // Config is the settings of a server. What each means, and what it may be, is
 // said once, in its row of [Reference].
 type Config struct {
-	Data      string
-	Listen    string
-	PublicURL string
-	ReadyFile string
+	Data          string
+	Listen        string
+	MetricsListen string
+	PublicURL     string
+	ReadyFile     string
 
 	AccountID       string
 	AccessKeyID     string

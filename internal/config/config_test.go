@@ -51,7 +51,7 @@ func TestDefaults(t *testing.T) {
 		Presigned: true, ClockSkew: 5 * time.Minute, Quotas: "default", MaxBody: 256 << 10,
 		TokenValidity: time.Minute, EventAttributesLimit: 4096, MaxFrame: 16 << 10, SendQueue: 256 << 10,
 		SendBuffer: 64 << 10, PingInterval: 30 * time.Second, PongTimeout: 10 * time.Second,
-		ExpiryGrace: 3 * time.Second, DrainTimeout: 30 * time.Second, LogFormat: "auto", Banner: "auto",
+		FanoutWindow: 20 * time.Millisecond, Reader: "auto", ExpiryGrace: 3 * time.Second, DrainTimeout: 30 * time.Second, LogFormat: "auto", Banner: "auto",
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
@@ -214,6 +214,7 @@ func TestBadValuesNameTheKeyTheValueAndWhatIsAllowed(t *testing.T) {
 		{"log-level", "trace", `"trace" is not one of debug, info, warn, error`},
 		{"log-level", "info+2", `is not one of debug`},
 		{"log-format", "logfmt", `is not one of auto, text, json`},
+		{"metrics-listen", "9090", `"9090" is not host:port`},
 		{"region", strings.Repeat("a", 33), "is not a region name"},
 		{"banner", "big", `is not one of auto, plain, json, none`},
 		{"region", strings.Repeat("x", 4000), `xxx"… is not a region name`},
@@ -327,9 +328,9 @@ func TestEveryFieldHasItsOwnSetting(t *testing.T) {
 		"region": "eu-west-1", "presigned": "false", "clock-skew": "1m", "trusted-proxies": "10.0.0.0/8",
 		"quotas": "aws", "max-body": "1MiB", "token-validity": "5m", "event-attributes-limit": "1KiB",
 		"allow-reserved-events": "true", "handshake-rate": "1", "max-connections": "1", "max-frame": "8KiB",
-		"send-queue": "1MiB", "send-buffer": "1MiB", "ping-interval": "1m", "pong-timeout": "1s", "expiry-grace": "1s",
+		"fanout-window": "1s", "reader": "goroutine", "send-queue": "1MiB", "send-buffer": "1MiB", "ping-interval": "1m", "pong-timeout": "1s", "expiry-grace": "1s",
 		"drain-delay": "1s", "drain-timeout": "1s", "log-level": "debug", "log-format": "text", "banner": "none",
-		"listen": ":1", "data": "d", "ready-file": "f", "regions": "us-west-2",
+		"listen": ":1", "metrics-listen": ":2", "data": "d", "ready-file": "f", "regions": "us-west-2",
 		"access-key-id": "AKIDEXAMPLE", "secret-access-key": "0123456789abcdef",
 	}
 	def := reflect.ValueOf(config.Default()).Elem()

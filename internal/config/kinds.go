@@ -93,6 +93,16 @@ func address(s string) error {
 	return nil
 }
 
+// optional lets a value be absent.
+func optional(check func(string) error) func(string) error {
+	return func(s string) error {
+		if s == "" {
+			return nil
+		}
+		return check(s)
+	}
+}
+
 func webURL(s string) error {
 	if s == "" {
 		return nil

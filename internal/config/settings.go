@@ -37,6 +37,8 @@ func settings() []setting {
 			"Directory of everything the server keeps: database, access key, token keys. Made, for its owner alone, if missing."),
 		row("listen", func(c *Config) *string { return &c.Listen }, text("host:port", address), "127.0.0.1:7878",
 			"Where to listen, for both the control plane and messaging. Port 0 takes a free one; `:7878` listens on all interfaces."),
+		row("metrics-listen", func(c *Config) *string { return &c.MetricsListen }, text("host:port", optional(address)), "",
+			"Where to serve metrics for Prometheus, at `/metrics`; nowhere if not set. Needs no credentials, so not a public address."),
 		row("public-url", func(c *Config) *string { return &c.PublicURL }, text("URL", webURL), "",
 			"How clients reach the server, if not at `listen`; used in what is printed, never to route."),
 		row("ready-file", func(c *Config) *string { return &c.ReadyFile }, text("path", anything), "",

@@ -27,6 +27,24 @@ const (
 	None    = "none"    // whatever can be lifted is
 )
 
+// The names of the quotas, for operators: rates are per second.
+const (
+	QuotaRooms                 = "Rooms"
+	QuotaLoggingConfigurations = "LoggingConfigurations"
+	QuotaConnections           = "Connections"        // per account and region
+	QuotaConnectionRequests    = "ConnectionRequests" // per connection
+	QuotaSendMessage           = "SendMessage"        // over all rooms, as the next two
+	QuotaDeleteMessage         = "DeleteMessage"
+	QuotaDisconnectUser        = "DisconnectUser"
+	QuotaRoomMessages          = "RoomMessages" // a room's maximumMessageRatePerSecond
+	QuotaDeliveries            = "Deliveries"   // those that wait in a room
+	QuotaNodeConnections       = "NodeConnections"
+	QuotaNodeHandshakes        = "NodeHandshakes"
+)
+
+// QuotaOperation names the API call rate of an operation.
+func QuotaOperation(operation string) string { return "API." + operation }
+
 // Lookup returns the profile of the name.
 func Lookup(name string) (Profile, error) {
 	switch name {

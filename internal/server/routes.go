@@ -97,10 +97,12 @@ func (s *Server) apiOptions(quotas limit.Profile, dev bool) api.Options {
 			if rates.Allow(limit.Key{Account: p.Account, Region: p.Region, What: operation}, rate) {
 				return nil
 			}
+			s.metrics.Throttled(limit.QuotaOperation(operation))
 			return throttled(operation, rate)
 		},
 		MaxBody: int64(s.Config.MaxBody),
 		Log:     s.logger,
+		Observe: s.metrics.API,
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/parleychat/parley/internal/hub"
 	"github.com/parleychat/parley/internal/keys"
 	"github.com/parleychat/parley/internal/limit"
+	"github.com/parleychat/parley/internal/metrics"
 	"github.com/parleychat/parley/internal/roomlog"
 	"github.com/parleychat/parley/internal/roomlog/memlog"
 	"github.com/parleychat/parley/internal/session"
@@ -44,6 +45,7 @@ type Server struct {
 	chat     *chat.Service
 	upgrader *wsconn.Upgrader
 	sessions *session.Server
+	metrics  *metrics.Metrics
 	handler  http.Handler
 	draining atomic.Bool
 }
@@ -52,7 +54,7 @@ type Server struct {
 // not verified; else data and keys are under the data directory. Close it, or
 // let Serve do so.
 func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (_ *Server, err error) {
-	s := &Server{Config: c, logger: logger}
+	s := &Server{Config: c, logger: logger, metrics: metrics.New()}
 	defer func() { err = s.explain(err) }()
 	quotas, err := limit.Lookup(c.Quotas)
 	if err != nil {
@@ -77,18 +79,23 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 		MaxMessage: int(c.MaxFrame), QueueBytes: int(c.SendQueue), SendBuffer: int(c.SendBuffer), NoPoller: c.Reader == "goroutine",
 	})
 	s.log = memlog.New(memlog.Options{Outbox: outbox{s.store}})
-	s.hub = hub.New(s.log, hub.Options{MaxPending: int(c.SendQueue), Window: c.FanoutWindow, Control: func(r roomlog.Room) { s.chat.DropRoom(r) }})
+	s.hub = hub.New(s.log, hub.Options{
+		MaxPending: int(c.SendQueue), Window: c.FanoutWindow, Delivered: s.metrics.Delivered,
+		Control: func(r roomlog.Room) { s.chat.DropRoom(r) },
+	})
 	s.chat = chat.New(chat.Options{
 		Store: s.store, Log: s.log, Tokens: ring, Pager: s.Keys.Pager(), Quotas: quotas,
 		TokenValidity: c.TokenValidity, EventAttributes: int(c.EventAttributesLimit),
 		ReservedEvents: c.AllowReservedEvents, Overloaded: s.hub.Overloaded, Logger: logger,
+		Operated: s.metrics.Operated, Throttled: s.metrics.Throttled,
 		Pending: func(account string) bool { return slices.Contains(c.PendingAccounts, account) },
 	})
 	s.sessions = session.New(session.Options{
 		Chat: s.chat.Actions(), Rooms: s.hub, Tokens: ring, Claim: s.store.ClaimToken, Quotas: quotas,
 		Upgrader: s.upgrader, ClientIP: s.clientIP, PingEvery: c.PingInterval, PongWithin: c.PongTimeout, Grace: c.ExpiryGrace,
-		HandshakeRate: c.HandshakeRate, MaxSessions: c.MaxConnections, Logger: logger,
+		HandshakeRate: c.HandshakeRate, MaxSessions: c.MaxConnections, Observer: s.metrics, Logger: logger,
 	})
+	s.metrics.Limits(quotas, c.MaxConnections, c.HandshakeRate)
 	s.handler = s.routes(api.New(s.apiOptions(quotas, dev)))
 	return s, nil
 }

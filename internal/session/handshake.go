@@ -60,7 +60,9 @@ type Options struct {
 	HandshakeRate int
 	// MaxSessions is the most open sessions on this node; 0 is no limit.
 	MaxSessions int
-	Logger      *slog.Logger
+	// Observer is told what happens; by default nobody is.
+	Observer Observer
+	Logger   *slog.Logger
 }
 
 // Server accepts sessions.
@@ -97,6 +99,9 @@ func New(o Options) *Server {
 	if o.ClientIP == nil {
 		o.ClientIP = func(r *http.Request) string { return r.RemoteAddr }
 	}
+	if o.Observer == nil {
+		o.Observer = unobserved{}
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -115,6 +120,7 @@ func New(o Options) *Server {
 // refusal is the answer to a handshake that does not become a session. No SDK
 // sees more than that there is one (spec: messaging.md §1.2).
 type refusal struct {
+	result  string // as the observer is told
 	status  int
 	code    string
 	message string
@@ -124,15 +130,15 @@ type refusal struct {
 func (r *refusal) Error() string { return r.message }
 
 var (
-	errDraining  = &refusal{http.StatusServiceUnavailable, "ServiceUnavailable", "The service is shutting down; connect again.", time.Second}
-	errBusy      = &refusal{http.StatusServiceUnavailable, "ServiceUnavailable", "The service is busy; connect again later.", time.Second}
-	errFull      = &refusal{http.StatusTooManyRequests, "ServiceQuotaExceededException", "The maximum number of concurrent connections has been reached.", 5 * time.Second}
-	errNoToken   = &refusal{status: http.StatusUnauthorized, code: "UnauthorizedException", message: "Offer one chat token as the WebSocket subprotocol."}
-	errBadToken  = &refusal{status: http.StatusUnauthorized, code: "UnauthorizedException", message: "The chat token is malformed."}
-	errDenied    = &refusal{status: http.StatusForbidden, code: "AccessDeniedException", message: "The chat token is invalid, expired or was used before."}
-	errPending   = &refusal{status: http.StatusForbidden, code: "PendingVerification", message: "Your account is pending verification."}
-	errRoomGone  = &refusal{status: http.StatusNotFound, code: "ResourceNotFoundException", message: "The room does not exist."}
-	errHandshake = &refusal{status: http.StatusInternalServerError, code: "InternalServerException", message: "An internal error occurred."}
+	errDraining  = &refusal{"draining", http.StatusServiceUnavailable, "ServiceUnavailable", "The service is shutting down; connect again.", time.Second}
+	errBusy      = &refusal{"busy", http.StatusServiceUnavailable, "ServiceUnavailable", "The service is busy; connect again later.", time.Second}
+	errFull      = &refusal{"full", http.StatusTooManyRequests, "ServiceQuotaExceededException", "The maximum number of concurrent connections has been reached.", 5 * time.Second}
+	errNoToken   = &refusal{result: "no_token", status: http.StatusUnauthorized, code: "UnauthorizedException", message: "Offer one chat token as the WebSocket subprotocol."}
+	errBadToken  = &refusal{result: "malformed_token", status: http.StatusUnauthorized, code: "UnauthorizedException", message: "The chat token is malformed."}
+	errDenied    = &refusal{result: "denied", status: http.StatusForbidden, code: "AccessDeniedException", message: "The chat token is invalid, expired or was used before."}
+	errPending   = &refusal{result: "pending_verification", status: http.StatusForbidden, code: "PendingVerification", message: "Your account is pending verification."}
+	errRoomGone  = &refusal{result: "room_gone", status: http.StatusNotFound, code: "ResourceNotFoundException", message: "The room does not exist."}
+	errHandshake = &refusal{result: "failed", status: http.StatusInternalServerError, code: "InternalServerException", message: "An internal error occurred."}
 )
 
 // ServeHTTP answers a handshake. A token is used up only by one that succeeds:
@@ -146,13 +152,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case errors.As(err, &bad):
 		bad.SetHeader(w.Header())
-		refused = &refusal{status: bad.Status, code: "BadRequestException", message: "Not a WebSocket handshake: " + bad.Reason + "."}
+		refused = &refusal{result: "no_handshake", status: bad.Status, code: "BadRequestException", message: "Not a WebSocket handshake: " + bad.Reason + "."}
 	case r.Context().Err() != nil:
-		return // nobody is there to be told
+		s.options.Observer.Handshake("left") // nobody is there to be told
+		return
 	case !errors.As(err, &refused):
 		s.options.Logger.Error("handshake failed", "error", err)
 		refused = errHandshake
 	}
+	s.options.Observer.Handshake(refused.result)
 	refused.write(w)
 }
 
@@ -188,6 +196,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) error {
 		return errDenied
 	}
 	if !s.handshakes.Allow() {
+		s.options.Observer.Throttled(limit.QuotaNodeHandshakes)
 		return errBusy
 	}
 	session, err := s.begin(r, claims)
@@ -197,9 +206,11 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) error {
 	conn, err := s.options.Upgrader.Upgrade(w, r, text)
 	if err != nil {
 		session.end()
+		s.options.Observer.Handshake("left")
 		s.options.Logger.Debug("client left during the handshake", "room", claims.RoomID, "error", err)
 		return nil // Check found the request good: the connection is no longer HTTP's
 	}
+	s.options.Observer.Handshake("accepted")
 	session.open(conn)
 	return nil
 }
@@ -217,6 +228,7 @@ func (s *Server) begin(r *http.Request, claims token.Claims) (*session, error) {
 	}
 	slot := limit.Key{Account: claims.Account, Region: claims.Region}
 	if !s.gauge.Take(slot, s.options.Quotas.Connections) {
+		s.options.Observer.Throttled(limit.QuotaConnections)
 		return nil, errFull
 	}
 	session := newSession(s, user, claims)

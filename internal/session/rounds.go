@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/parleychat/parley/internal/limit"
 )
 
 // slots divide the open sessions: one slot's are pinged at a time, so that
@@ -59,6 +61,7 @@ func (s *Server) register(x *session) error {
 	case s.draining:
 		return errDraining
 	case s.options.MaxSessions > 0 && s.open >= s.options.MaxSessions:
+		s.options.Observer.Throttled(limit.QuotaNodeConnections)
 		return errFull
 	}
 	x.slot = uint8(s.last)

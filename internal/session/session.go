@@ -92,6 +92,7 @@ func (s *session) open(c *wsconn.Conn) {
 	s.conn.Store(c)
 	s.expireIn(time.Until(s.expires))
 	s.mu.Unlock()
+	s.server.options.Observer.Opened(s.user.Account, s.user.Region)
 	c.Serve(s)
 	if e.leaving != "" {
 		s.expire(e.leaving)
@@ -146,6 +147,9 @@ func (s *session) Text(text []byte) {
 		return
 	}
 	r, err := messaging.ParseRequest(text)
+	if _, known := actions[r.Action]; known {
+		s.server.options.Observer.Requested(r.Action)
+	}
 	if err == nil {
 		err = s.act(&r, over)
 	}
@@ -177,7 +181,9 @@ func (s *session) Binary() {
 
 // Closed implements wsconn.Handler.
 func (s *session) Closed(err error) {
-	s.server.options.Logger.Debug("session ended", "room", s.user.RoomID, "reason", wsconn.Reason(err))
+	reason := wsconn.Reason(err)
+	s.server.options.Observer.Closed(s.user.Account, s.user.Region, reason)
+	s.server.options.Logger.Debug("session ended", "room", s.user.RoomID, "reason", reason)
 	s.end()
 }
 
@@ -191,6 +197,7 @@ func (s *session) act(r *messaging.Request, over bool) error {
 	case !s.capabilities.Has(a.capability):
 		return &messaging.Error{Code: messaging.ErrorForbidden, Message: "The chat token lacks the capability " + string(a.capability)}
 	case over:
+		s.server.options.Observer.Throttled(limit.QuotaConnectionRequests)
 		return &messaging.Error{Code: messaging.ErrorThrottled, Message: messaging.TextThrottled}
 	}
 	if err := r.Check(); err != nil {
@@ -215,6 +222,7 @@ func (s *session) answer(requestID string, err error) {
 	if sent.ID == "" {
 		sent.ID = id.New()
 	}
+	s.server.options.Observer.ErrorSent(sent.Code)
 	s.Write(wsconn.AppendText(nil, sent.Append(nil)))
 }
 
