@@ -23,7 +23,7 @@ func layers() [][]string {
 		{"ivschat/ivschattest"},
 		{"internal/server"},
 		{"internal/api", "internal/session", "internal/console"},
-		{"internal/apitest", "internal/archtest"},
+		{"internal/apitest", "internal/archtest", "internal/bench"},
 		{"internal/chat", "internal/hub", "internal/review", "internal/chatlog", "internal/policy", "internal/keys", "internal/metrics"},
 		{"internal/roomlog", "internal/store", "internal/token", "internal/limit", "internal/config"},
 		{"ivschat/messaging"},
