@@ -84,7 +84,7 @@ func settings() []setting {
 			"Most bytes that wait for one slow viewer before its connection is closed."),
 		row("send-buffer", func(c *Config) *Size { return &c.SendBuffer }, size(4*KiB, 16*MiB), "64KiB",
 			"Send buffer asked of the kernel for each connection."),
-		row("fanout-window", func(c *Config) *time.Duration { return &c.FanoutWindow }, duration(0, time.Second), "20ms",
+		row("fanout-window", func(c *Config) *time.Duration { return &c.FanoutWindow }, duration(0, time.Second), "12ms",
 			"How long the messages of a busy room may wait for each other to share a write to each viewer. 0s never waits; a quiet room never does."),
 		row("reader", func(c *Config) *string { return &c.Reader }, enum("auto", "goroutine"), "auto",
 			"What waits for the bytes of a connection: `auto` is epoll where there is one, which saves memory; `goroutine` is one for each connection."),

@@ -28,15 +28,15 @@ type Conn interface {
 
 // Options of a hub. Zero values take the defaults named here.
 type Options struct {
-	// ShardSize is the most members of a shard, the unit of fan-out: 1,024.
+	// ShardSize is the most members of a shard, the unit of fan-out: 256.
 	ShardSize int
 	// Workers write to sockets: GOMAXPROCS.
 	Workers int
 	// MaxPending is how many bytes may wait in a shard before its room counts
 	// as overloaded: 256 KiB.
 	MaxPending int
-	// Window is how long the entries of a busy shard may wait to share a write
-	// to each member; 0 is never.
+	// Window is how long the entries of a busy room may wait to share a write to
+	// each member; 0 is never.
 	Window time.Duration
 	// Delivered, if not nil, is told of each flush how many entries of a kind
 	// it gave to members. It must not block.
@@ -63,7 +63,7 @@ const closeDisconnected = 1000
 // New starts a hub that follows the given log. Close it.
 func New(log roomlog.Log, o Options) *Hub {
 	if o.ShardSize == 0 {
-		o.ShardSize = 1024
+		o.ShardSize = 256
 	}
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
@@ -113,7 +113,7 @@ func (h *Hub) room(key roomlog.Room) *room {
 	defer h.mu.Unlock()
 	r := h.rooms[key]
 	if r == nil {
-		r = &room{hub: h, key: key}
+		r = &room{hub: h, key: key, gap: time.Second}
 		h.rooms[key] = r
 	}
 	return r
@@ -144,9 +144,7 @@ func (h *Hub) Members(key roomlog.Room) int {
 	if r == nil {
 		return 0
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.members
+	return int(r.size.Load())
 }
 
 func (h *Hub) drainShards() {

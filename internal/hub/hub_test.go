@@ -24,6 +24,7 @@ type conn struct {
 	mu     sync.Mutex
 	got    bytes.Buffer
 	most   int
+	writes int
 	closed uint16
 	gate   chan struct{}
 }
@@ -38,6 +39,7 @@ func (c *conn) Write(frames []byte) bool {
 		return false
 	}
 	c.got.Write(frames)
+	c.writes++
 	c.most = max(c.most, len(frames))
 	return true
 }

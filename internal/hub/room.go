@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,14 +13,18 @@ import (
 
 // room is a room's members on this node, in shards.
 type room struct {
-	hub     *Hub
-	key     roomlog.Room
-	mu      sync.Mutex // guards what follows, but for reads of shards by Deliver
-	members int
-	cancel  func() // ends the subscription
-	gone    bool   // the last member left: no longer the hub's
+	hub    *Hub
+	key    roomlog.Room
+	mu     sync.Mutex   // guards what follows, but for reads of size and shards by Deliver
+	size   atomic.Int64 // members
+	cancel func()       // ends the subscription
+	gone   bool         // the last member left: no longer the hub's
 	// shards is replaced, never changed in place: Deliver reads it without mu.
 	shards atomic.Pointer[[]*shard]
+
+	// Deliver's alone, whose calls come one at a time.
+	last time.Time     // when the newest entry came
+	gap  time.Duration // between entries, the newest weighing most
 }
 
 // join returns no member and no error when the room is gone.
@@ -31,7 +36,7 @@ func (r *room) join(ctx context.Context, userID string, c Conn) (*Member, error)
 	}
 	m := &Member{room: r, userID: userID, conn: c}
 	r.place(m)
-	r.members++
+	r.size.Add(1)
 	if r.cancel != nil {
 		return m, nil
 	}
@@ -50,12 +55,12 @@ func (r *room) place(m *Member) {
 	if p := r.shards.Load(); p != nil {
 		shards = *p
 	}
-	for _, s := range shards {
+	for _, s := range slices.Backward(shards) { // the last is the likeliest
 		if s.add(m, r.hub.options.ShardSize) {
 			return
 		}
 	}
-	s := &shard{hub: r.hub, gap: time.Second}
+	s := &shard{hub: r.hub}
 	s.add(m, r.hub.options.ShardSize)
 	grown := append(shards[:len(shards):len(shards)], s)
 	r.shards.Store(&grown)
@@ -64,8 +69,7 @@ func (r *room) place(m *Member) {
 // remove takes the member out and lets the room go with its last.
 func (r *room) remove(m *Member) {
 	m.shard.remove(m)
-	r.members--
-	if r.members > 0 {
+	if r.size.Add(-1) > 0 {
 		return
 	}
 	r.gone = true
@@ -86,9 +90,21 @@ func (r *room) Deliver(_ roomlog.Room, e roomlog.Entry) {
 	}
 	now := time.Now()
 	encoded := wsconn.AppendText(make([]byte, 0, len(e.Payload)+maxHeader), e.Payload)
+	busy := r.busy(now)
 	for _, s := range *r.shards.Load() {
-		s.append(&e, encoded, now)
+		s.append(&e, encoded, now, busy)
 	}
+}
+
+// A room is busy, and its entries wait for each other, when it has so many
+// deliveries a second that saving writes is worth the wait, and when others are
+// likely to come within the window.
+const busyDeliveries = 10_000
+
+func (r *room) busy(now time.Time) bool {
+	r.gap += (min(now.Sub(r.last), time.Second) - r.gap) / 4
+	r.last = now
+	return r.gap <= 2*r.hub.options.Window && time.Duration(r.size.Load())*time.Second >= busyDeliveries*r.gap
 }
 
 func (r *room) overloaded(most int) bool {

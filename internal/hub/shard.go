@@ -24,9 +24,8 @@ type shard struct {
 	// knows by it which they were.
 	generation uint64
 
-	first time.Time     // when the oldest pending entry came
-	last  time.Time     // when the newest entry came
-	gap   time.Duration // between entries, the newest weighing most
+	first time.Time // when the oldest pending entry came
+	busy  bool      // the room was, at the newest entry
 }
 
 // entry is an entry in pending: its frame ends at byte end.
@@ -39,10 +38,6 @@ type entry struct {
 // maxWrite is about how much one write gives a member: more at a time would
 // overflow the queue of one that reads as fast as it can.
 const maxWrite = 32 << 10
-
-// A shard is busy, and its entries wait for each other, when it has so many
-// deliveries a second that saving writes is worth the wait.
-const busyDeliveries = 10_000
 
 func (s *shard) add(m *Member, most int) bool {
 	s.mu.Lock()
@@ -76,11 +71,10 @@ func (s *shard) remove(m *Member) {
 
 // append queues an entry for every member; encoded is its frame, shared with
 // other shards.
-func (s *shard) append(e *roomlog.Entry, encoded []byte, now time.Time) {
+func (s *shard) append(e *roomlog.Entry, encoded []byte, now time.Time, busy bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.gap += (min(now.Sub(s.last), time.Second) - s.gap) / 4
-	s.last = now
+	s.busy = busy
 	if len(s.members) == 0 {
 		return
 	}
@@ -97,15 +91,13 @@ func (s *shard) append(e *roomlog.Entry, encoded []byte, now time.Time) {
 	}
 }
 
-// due is when what is pending should be written: at once, or, in a busy shard,
+// due is when what is pending should be written: at once, or, in a busy room,
 // when the window that began with the oldest entry is over.
 func (s *shard) due(now time.Time) time.Time {
-	window := s.hub.options.Window
-	deliveries := time.Duration(len(s.members)) * time.Second / max(s.gap, 1)
-	if deliveries < busyDeliveries || s.gap > window*3/2 || len(s.pending) >= maxWrite {
+	if !s.busy || len(s.pending) >= maxWrite {
 		return now
 	}
-	return s.first.Add(window)
+	return s.first.Add(s.hub.options.Window)
 }
 
 func (s *shard) behind() int {

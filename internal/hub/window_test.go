@@ -1,0 +1,119 @@
+package hub_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parleychat/parley/internal/hub"
+	"github.com/parleychat/parley/internal/roomlog"
+)
+
+const window = 20 * time.Millisecond
+
+// crowd makes a room that is busy at a message every 5 ms and quiet at one a second.
+func crowd(b bench) []*conn {
+	conns := make([]*conn, 300)
+	for i := range conns {
+		conns[i] = &conn{}
+		b.join(fmt.Sprint(i), conns[i])
+	}
+	return conns
+}
+
+func TestMessagesOfABusyRoomShareWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, hub.Options{Window: window, ShardSize: 100})
+		conns := crowd(b)
+		var ids []string
+		for i := range 400 {
+			ids = append(ids, fmt.Sprint(i))
+			b.message(ids[i])
+			time.Sleep(5 * time.Millisecond)
+		}
+		time.Sleep(window)
+		synctest.Wait()
+		for _, c := range conns {
+			want(t, c, ids...)
+			// Four or five to a write, but for the first ones.
+			if c.writes > 120 {
+				t.Fatalf("%d writes for 400 messages", c.writes)
+			}
+		}
+	})
+}
+
+func TestNoMessageWaitsLongerThanTheWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, hub.Options{Window: window})
+		c := crowd(b)[0]
+		for i := range 200 {
+			b.message(fmt.Sprint(i))
+			time.Sleep(3 * time.Millisecond)
+		}
+		begun := time.Now()
+		b.message("last")
+		for len(c.ids()) < 201 {
+			time.Sleep(time.Millisecond)
+			synctest.Wait()
+		}
+		if waited := time.Since(begun); waited > window {
+			t.Errorf("waited %v", waited)
+		}
+	})
+}
+
+func TestAQuietRoomDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, hub.Options{Window: window})
+		c := crowd(b)[0]
+		for i := range 20 {
+			b.message(fmt.Sprint(i))
+			synctest.Wait() // no time passes
+			if n := len(c.ids()); n != i+1 {
+				t.Fatalf("%d messages came, want %d", n, i+1)
+			}
+			time.Sleep(time.Second)
+		}
+	})
+}
+
+func TestASmallRoomDoesNotWaitHoweverBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, hub.Options{Window: window})
+		c := &conn{}
+		b.join("a", c)
+		for i := range 100 {
+			b.message(fmt.Sprint(i))
+			synctest.Wait()
+			if n := len(c.ids()); n != i+1 {
+				t.Fatalf("%d messages came, want %d", n, i+1)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	})
+}
+
+func TestCloseWritesWhatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, hub.Options{Window: time.Hour})
+		conns := crowd(b)
+		var ids []string
+		for i := range 50 {
+			ids = append(ids, fmt.Sprint(i))
+			b.message(ids[i])
+			time.Sleep(time.Millisecond)
+		}
+		b.append(roomlog.Entry{Kind: roomlog.KindDisconnect, ID: "50", UserID: "7"})
+		ids = append(ids, "50")
+		b.log.Close()
+		b.hub.Close()
+		for _, c := range conns {
+			want(t, c, ids...)
+		}
+		if conns[7].closed != 1000 {
+			t.Errorf("closed with %d, want 1000", conns[7].closed)
+		}
+	})
+}
