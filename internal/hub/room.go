@@ -122,15 +122,15 @@ func (r *room) overloaded(most int) bool {
 
 // Member is a session's place in a room.
 type Member struct {
-	room   *room
-	shard  *shard
-	userID string
-	conn   Conn
-	index  int // in the shard's members
+	conn Conn
 	// The member joined while skip bytes were pending in generation
 	// generation; they are not for it. Guarded by the shard's mu.
-	skip       int
 	generation uint64
+	skip       int
+	index      int // in the shard's members
+	userID     string
+	room       *room
+	shard      *shard
 }
 
 // Room is the room that the member is in.

@@ -20,13 +20,13 @@ import (
 // session is one authenticated connection. It is the hub's Conn, so that it
 // can be a member before the connection is open, and the connection's Handler.
 type session struct {
+	conn         atomic.Pointer[wsconn.Conn] // nil until open; first, since fan-out needs nothing else
 	server       *Server
 	user         principal.User
 	capabilities token.Capabilities
 	expires      time.Time
 	slot         uint8 // of the rounds
 	member       *hub.Member
-	conn         atomic.Pointer[wsconn.Conn] // nil until open
 
 	rates *rates // the reader's alone; nil before the first request
 

@@ -13,17 +13,18 @@ import (
 
 // polled is a transport over a descriptor that the poller watches.
 type polled struct {
-	poller *poller
-	c      *Conn
-	state  atomic.Uint32
+	mu    sync.Mutex // guards fd and the deadlines; held over calls that never wait
+	fd    int        // -1 when closed
+	state atomic.Uint32
 
-	mu        sync.Mutex // guards what follows; held over calls that never wait
-	fd        int        // -1 when closed
-	expired   bool       // the read deadline has passed
+	expired   bool // the read deadline has passed
 	readTimer *time.Timer
 	writeBy   time.Time
 	readable  chan struct{} // wakes a reader in state waiting; made when needed
 	writable  chan struct{} // wakes the drainer; made when needed
+
+	poller *poller
+	c      *Conn
 }
 
 // The states of a connection's reading. Events are told once (EPOLLET), so an

@@ -83,7 +83,8 @@ func (p *poller) adopt(nc net.Conn, c *Conn) transport {
 	if rc == nil || p.started() != nil {
 		return nil
 	}
-	s := &polled{poller: p, c: c, fd: -1}
+	s := &c.polled
+	s.poller, s.c, s.fd = p, c, -1
 	err := rc.Control(func(fd uintptr) {
 		// The runtime owns nc's descriptor: a second one is ours.
 		r, _, errno := syscall.Syscall(syscall.SYS_FCNTL, fd, syscall.F_DUPFD_CLOEXEC, 0)

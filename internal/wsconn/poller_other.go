@@ -7,6 +7,8 @@ import "net"
 // poller is for systems with epoll.
 type poller struct{}
 
+type polled struct{}
+
 func newPoller() *poller { return nil }
 
 func (*poller) close() {}
