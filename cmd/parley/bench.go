@@ -8,7 +8,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
@@ -27,7 +26,7 @@ func benchCommand() *cobra.Command {
 			"IVS-compatible endpoint will do. Endpoint, region and credentials come from the usual AWS_*\n" +
 			"variables and profiles; without an endpoint it is http://127.0.0.1:7878.",
 	}
-	cmd.AddCommand(benchFanout())
+	cmd.AddCommand(benchConnect(), benchFanout(), benchSend(), benchMixed(), benchIdle(), benchAPI())
 	return cmd
 }
 
@@ -54,7 +53,7 @@ func (b *benchFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&b.region, "region", "", "region of the endpoint (default: AWS_REGION, or us-west-2)")
 	f.IntVar(&b.serverPID, "server-pid", 0, "process whose CPU and memory to read; 0 finds it on this machine, -1 does not")
 	f.BoolVar(&b.ownHost, "i-own-this-host", false, "allow a target that is not this machine")
-	f.IntVar(&b.loops, "loops", 0, "receiver loops (default: one per core)")
+	f.IntVar(&b.loops, "loops", 0, "receiver loops (default: one per two cores)")
 	f.BoolVar(&b.portable, "portable", false, "receive on a goroutine per connection, as on systems without epoll")
 	f.IntVar(&b.workers, "setup-workers", 16, "concurrent calls that make rooms and chat tokens")
 	f.StringVar(&b.json, "json", "", "write every figure as JSON to this file, or - for stdout")
@@ -117,67 +116,38 @@ func (r *perSecond) Set(text string) error {
 	return nil
 }
 
-// chatFlags are those of loads that send messages.
-type chatFlags struct {
-	o        bench.ChatOptions
-	rate     perSecond
-	arrivals string
-}
-
-func (c *chatFlags) add(f *pflag.FlagSet, members int, rate perSecond) {
-	c.rate = rate
-	f.IntVar(&c.o.Rooms, "rooms", 1, "rooms to make")
-	f.IntVar(&c.o.Members, "members", members, "members of each room")
-	f.Var(&c.rate, "rate", "messages per second into each room, at most 100")
-	f.IntVar(&c.o.Payload, "payload", 64, "bytes of each message's content, 41 to 500")
-	f.DurationVar(&c.o.For, "for", 30*time.Second, "how long to measure")
-	f.DurationVar(&c.o.WarmUp, "warm-up", 3*time.Second, "how long to send before")
-	f.IntVar(&c.o.Senders, "senders", 0, "members of each room who send (default: one for every 5/s)")
-	f.StringVar(&c.arrivals, "arrivals", string(bench.Poisson), "how sends are spread: poisson or even")
-	f.Uint64Var(&c.o.Seed, "seed", 1, "of everything random")
-	f.IntVar(&c.o.Stalled, "stalled", 0, "viewers in addition who never read, over all rooms")
-	f.StringVar(&c.o.RoomARN, "room", "", "ARN of a room to use instead of making some")
-	f.IntVar(&c.o.Dialing, "dialing", 256, "handshakes under way at once")
-}
-
-func (c *chatFlags) options() bench.ChatOptions {
-	c.o.Rate, c.o.Arrivals = float64(c.rate), bench.Arrivals(c.arrivals)
-	return c.o
-}
-
-func benchFanout() *cobra.Command {
-	var b benchFlags
-	var c chatFlags
-	cmd := &cobra.Command{
-		Use:   "fanout",
-		Short: "Send messages into rooms and check every delivery of every member",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return b.run(cmd, func(ctx context.Context, t *bench.Target, notify func(bench.Status)) (*bench.Report, error) {
-				return bench.Fanout(ctx, t, c.options(), notify)
-			})
-		},
-	}
-	b.add(cmd.Flags())
-	c.add(cmd.Flags(), 1000, 10)
-	return cmd
-}
-
-var errBenchFailed = errors.New("the run failed")
+// measurement is one of package bench's.
+type measurement func(context.Context, *bench.Target, func(bench.Status)) (*bench.Report, error)
 
 // run measures, prints and says how it went.
-func (b *benchFlags) run(cmd *cobra.Command, measure func(context.Context, *bench.Target, func(bench.Status)) (*bench.Report, error)) error {
-	ctx := cmd.Context()
-	t, err := b.target(ctx)
+func (b *benchFlags) run(cmd *cobra.Command, measure measurement) error {
+	assertions, err := bench.ParseAssertions(b.assert)
 	if err != nil {
 		return err
 	}
-	screen := newScreen(os.Stderr)
-	report, err := measure(ctx, t, screen.status)
+	t, err := b.target(cmd.Context())
+	if err != nil {
+		return err
+	}
+	report, err := measure(cmd.Context(), t, newScreen(os.Stderr).status)
 	if err != nil {
 		return err
 	}
 	report.Flags = map[string]string{}
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { report.Flags[f.Name] = f.Value.String() })
-	return b.finish(cmd.OutOrStdout(), report)
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Name != "help" {
+			report.Flags[f.Name] = f.Value.String()
+		}
+	})
+	met := report.Assert(assertions)
+	if err := b.write(cmd.OutOrStdout(), report); err != nil {
+		return err
+	}
+	switch {
+	case len(report.Problems) > 0:
+		return errors.New("bench: " + strings.Join(report.Problems, "; "))
+	case !met:
+		return errors.New("bench: an assertion does not hold")
+	}
+	return nil
 }

@@ -29,6 +29,28 @@ type ChatOptions struct {
 	Churn    float64 // members per second who leave and come back
 	RoomARN  string  // a room to use instead of making some
 	Dialing  int     // handshakes under way at once
+	// Coalesce is how long a receiver lets deliveries gather. It saves the
+	// generator's CPU and adds to latencies at most itself. 0 chooses: a
+	// millisecond where many deliveries come, none otherwise.
+	Coalesce time.Duration
+}
+
+// busy is so many deliveries per second that a receiver had better gather them.
+const busy = 10_000
+
+// coalesce returns how long receivers let deliveries gather.
+func (o ChatOptions) coalesce() time.Duration {
+	members := 0
+	for _, n := range o.Sizes {
+		members += n
+	}
+	switch {
+	case o.Coalesce != 0:
+		return max(0, o.Coalesce)
+	case float64(members)*o.Rate < busy:
+		return 0
+	}
+	return time.Millisecond
 }
 
 // defaults of what is 0.
@@ -195,7 +217,6 @@ func (c *chat) prepare(arns []string) error {
 func (c *chat) run(ctx context.Context, report *Report) error {
 	defer c.engine.closeAll(3 * time.Second)
 	meter := meter{c.target.server()}
-	empty := meter.read()
 	began := time.Now()
 	stop := c.progress("connect", 0)
 	err := c.target.parallel(ctx, len(c.engine.conns), c.join)
@@ -203,6 +224,7 @@ func (c *chat) run(ctx context.Context, report *Report) error {
 	stop()
 	report.Connections.Wanted, report.Connections.Stalled = len(c.engine.conns), c.o.Stalled
 	report.Connections.Seconds = time.Since(began).Seconds()
+	report.Connections.PerSecond = float64(c.engine.snapshot().opened) / report.Connections.Seconds
 	if err != nil && ctx.Err() == nil {
 		return err
 	}
@@ -213,8 +235,8 @@ func (c *chat) run(ctx context.Context, report *Report) error {
 	sending := c.load(ctx, report, meter)
 	c.drain()
 	report.Interrupted = ctx.Err() != nil
+	report.Connections.Wanted += len(c.former) // who came back
 	c.conclude(report, sending)
-	report.memory(empty, meter.read(), int(c.engine.snapshot().opened))
 	return nil
 }
 
@@ -240,6 +262,8 @@ func (c *chat) load(ctx context.Context, report *Report, m meter) *sending {
 		}
 	}
 	c.engine.measure(from, to)
+	c.engine.pause.Store(int64(c.o.coalesce()))
+	report.Machine.Coalesce = float64(c.o.coalesce()) / 1e6
 	sending := &sending{
 		engine: c.engine, rooms: c.rooms, plan: c.plan, prefix: c.prefix, payload: c.o.Payload,
 		base: base, from: from, lag: histogram(), unsent: map[string]int{},
@@ -251,9 +275,9 @@ func (c *chat) load(ctx context.Context, report *Report, m meter) *sending {
 		group.Go(func() { c.churn(ctx, base) })
 	}
 	stop := c.progress("run", c.o.WarmUp+c.o.For)
-	c.until(ctx, from)
+	c.engine.wait(ctx, from)
 	before, first, sent := m.read(), c.engine.snapshot(), c.sent()
-	c.until(ctx, to)
+	c.engine.wait(ctx, to)
 	after, last := m.read(), c.engine.snapshot()
 	report.Window.Sent = c.sent() - sent
 	report.Window.Reads, report.Window.Bytes = int(last.reads-first.reads), int(last.bytes-first.bytes)
@@ -266,16 +290,6 @@ func (c *chat) load(ctx context.Context, report *Report, m meter) *sending {
 	group.Wait()
 	stop()
 	return sending
-}
-
-// until waits for a time on the engine's clock or the end of ctx.
-func (c *chat) until(ctx context.Context, at int64) {
-	t := time.NewTimer(time.Duration(at - c.engine.now()))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }
 
 func (c *chat) sent() (n int) {

@@ -11,9 +11,9 @@ func (c *chat) churn(ctx context.Context, base int64) {
 	rng := rand.New(rand.NewPCG(c.o.Seed, 1<<32))
 	gap := int64(float64(time.Second) / c.o.Churn)
 	for n := int64(0); ctx.Err() == nil; n++ {
-		c.until(ctx, base+n*gap)
+		inTime := c.engine.wait(ctx, base+n*gap)
 		slot := rng.IntN(c.healthy)
-		if ctx.Err() != nil || c.engine.conns[slot].sender != nil {
+		if !inTime || c.engine.conns[slot].sender != nil {
 			continue
 		}
 		if !c.rejoin(ctx, slot) {

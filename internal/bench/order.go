@@ -7,7 +7,9 @@ import (
 
 // roomLog is the order of a room's messages as its viewers see it: the first
 // viewer to see a message gives it its position, and all others must see it
-// there. Its size is fixed by what the run will send.
+// there. A viewer that loses a message but is the first to see what follows
+// makes those of the others count as reordered: the loss itself is still
+// counted once. Its size is fixed by what the run will send.
 type roomLog struct {
 	mu        sync.Mutex // guards appends
 	n         atomic.Int32

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"io"
 	"maps"
 	"runtime"
 	"slices"
@@ -42,12 +43,13 @@ type Report struct {
 
 // Machine is where the generator ran.
 type Machine struct {
-	Cores      int    `json:"cores"`
-	GOMAXPROCS int    `json:"gomaxprocs"`
-	Loops      int    `json:"loops,omitempty"`
-	Kernel     string `json:"kernel"`
-	Arch       string `json:"arch"`
-	Go         string `json:"go"`
+	Cores      int     `json:"cores"`
+	GOMAXPROCS int     `json:"gomaxprocs"`
+	Loops      int     `json:"loops,omitempty"`
+	Coalesce   float64 `json:"coalesce_ms"` // how long receivers let deliveries gather: at most what latencies are too long
+	Kernel     string  `json:"kernel"`
+	Arch       string  `json:"arch"`
+	Go         string  `json:"go"`
 }
 
 // Connections is what became of them.
@@ -183,7 +185,7 @@ func (r *Report) fill(e *engine, c counts) {
 	r.Machine.Loops = len(e.loops)
 	r.Connections.Opened, r.Connections.Left = int(s.opened), int(s.left)
 	r.Connections.Failed, r.Connections.ClosedEarly, r.Connections.StalledEnds = c.failed, c.ends, c.stalledEnds
-	if r.Connections.Seconds > 0 {
+	if r.Connections.PerSecond == 0 && r.Connections.Seconds > 0 {
 		r.Connections.PerSecond = float64(s.opened) / r.Connections.Seconds
 	}
 	r.latency("connect", e.merged(func(l *loop) *hdrhistogram.Histogram { return l.connect }))
@@ -198,6 +200,28 @@ func total(m map[string]int) (n int) {
 
 // Names returns the latencies there are, in the order they happen.
 func (r *Report) Names() []string {
-	order := []string{"operation", "connect", "send_lag", "ack", "deliver"}
+	order := latencies()
 	return slices.DeleteFunc(order, func(name string) bool { _, ok := r.Latency[name]; return !ok })
+}
+
+// WriteHistograms writes the distributions as an HdrHistogram log, in
+// nanoseconds, a tag for each.
+func (r *Report) WriteHistograms(w io.Writer) error {
+	log := hdrhistogram.NewHistogramLogWriter(w)
+	if err := log.OutputLogFormatVersion(); err != nil {
+		return err
+	}
+	if err := log.OutputLegend(); err != nil {
+		return err
+	}
+	for _, name := range r.Names() {
+		h := r.histograms[name]
+		h.SetTag(name)
+		h.SetStartTimeMs(r.Started.UnixMilli())
+		h.SetEndTimeMs(r.Started.Add(time.Duration(r.Window.Seconds * float64(time.Second))).UnixMilli())
+		if err := log.OutputIntervalHistogram(h); err != nil {
+			return err
+		}
+	}
+	return nil
 }

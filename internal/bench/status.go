@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,12 +27,28 @@ type Status struct {
 	End       bool          // the phase's last status
 }
 
+// wait waits for a time on the engine's clock; false means that ctx ended first.
+func (e *engine) wait(ctx context.Context, at int64) bool {
+	return wait(ctx, time.Duration(at-e.now()))
+}
+
+func wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return ctx.Err() == nil
+	}
+}
+
 // every is how often a status is told.
 const every = time.Second
 
 // progress tells the status of a phase until the returned function is called.
 func (c *chat) progress(phase string, length time.Duration) (stop func()) {
-	last := Status{}
+	last := Status{Sent: c.sent(), Delivered: int(c.engine.snapshot().delivered)}
 	return ticker(c.notify, func(elapsed time.Duration) Status {
 		s := c.engine.snapshot()
 		now := Status{
