@@ -93,6 +93,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.Observe != nil {
 		h.Observe(x.route.name, response.code, took)
 	}
+	if !h.Log.Enabled(r.Context(), slog.LevelDebug) {
+		return
+	}
 	// Nothing here is the sender's text: paths and bodies may hold user ids and
 	// queries signatures.
 	h.Log.LogAttrs(r.Context(), slog.LevelDebug, "request",

@@ -90,8 +90,8 @@ func (a Actions) review(where roomlog.Room, h *ivschat.MessageReviewHandler, rat
 	if h == nil || text(h.URI) == "" {
 		return nil
 	}
-	reviewed := limit.Key{Account: where.Account, Region: where.Region, What: "reviews of " + where.ID}
-	if !a.service.rates.Allow(reviewed, rate) {
+	reviewed := limit.Key{Account: where.Account, Region: where.Region, What: where.ID}
+	if !a.service.reviews.Allow(reviewed, rate) {
 		a.giveBack(where)
 		a.service.Throttled(limit.QuotaRoomMessages)
 		return refuse(messaging.ErrorThrottled, messaging.TextThrottled)

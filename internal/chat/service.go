@@ -50,8 +50,9 @@ type Options struct {
 // Service implements ivschat.API.
 type Service struct {
 	Options
-	rooms cache
-	rates limit.Rates
+	rooms   cache
+	rates   limit.Rates
+	reviews limit.Rates // by room id
 }
 
 var _ ivschat.API = (*Service)(nil)

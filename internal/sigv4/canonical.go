@@ -128,8 +128,12 @@ func checkCoverage(r *http.Request, p *presented) error {
 	}
 	unsigned := ""
 	for name := range r.Header {
+		const prefix = "x-amz-"
+		if len(name) < len(prefix) || !strings.EqualFold(name[:len(prefix)], prefix) {
+			continue
+		}
 		name = strings.ToLower(name)
-		if !strings.HasPrefix(name, "x-amz-") || slices.Contains(p.signedNames, name) {
+		if slices.Contains(p.signedNames, name) {
 			continue
 		}
 		if unsigned == "" || name < unsigned {
@@ -146,6 +150,7 @@ func checkCoverage(r *http.Request, p *presented) error {
 // does not have.
 func canonicalHeaders(r *http.Request, names []string, host string, bodyLength int) (string, bool) {
 	var b strings.Builder
+	b.Grow(256) // about what clients sign
 	for _, name := range names {
 		values := headerValues(r, name, host, bodyLength)
 		if len(values) == 0 {
@@ -220,14 +225,30 @@ func mac(key []byte, text string) (sum [sha256.Size]byte) {
 // escape percent-encodes all but RFC 3986's unreserved characters.
 func escape(s string) string {
 	const hexDigits = "0123456789ABCDEF"
+	escaped := 0
+	for i := range len(s) {
+		if !isUnreserved(s[i]) {
+			escaped++
+		}
+	}
+	if escaped == 0 {
+		return s
+	}
 	var b strings.Builder
+	b.Grow(len(s) + 2*escaped)
 	for i := range len(s) {
 		c := s[i]
-		if isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '-' || c == '.' || c == '_' || c == '~' {
+		if isUnreserved(c) {
 			b.WriteByte(c)
 			continue
 		}
-		b.Write([]byte{'%', hexDigits[c>>4], hexDigits[c&15]})
+		b.WriteByte('%')
+		b.WriteByte(hexDigits[c>>4])
+		b.WriteByte(hexDigits[c&15])
 	}
 	return b.String()
+}
+
+func isUnreserved(c byte) bool {
+	return isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '-' || c == '.' || c == '_' || c == '~'
 }

@@ -106,9 +106,11 @@ func (p *presented) fromHeader(r *http.Request) error {
 	}
 
 	var missing strings.Builder
-	for _, key := range []string{"Credential", "Signature", "SignedHeaders"} {
-		if params[key] == "" {
-			missing.WriteString("Authorization header requires '" + key + "' parameter. ")
+	for _, p := range [...]struct{ key, value string }{
+		{"Credential", params.credential}, {"Signature", params.signature}, {"SignedHeaders", params.signedHeaders},
+	} {
+		if p.value == "" {
+			missing.WriteString("Authorization header requires '" + p.key + "' parameter. ")
 		}
 	}
 	date, isAmz := r.Header.Get("X-Amz-Date"), len(r.Header["X-Amz-Date"]) > 0
@@ -125,36 +127,44 @@ func (p *presented) fromHeader(r *http.Request) error {
 	if !p.setDate(date) && (isAmz || !p.setHTTPDate(date)) {
 		return errDate(date)
 	}
-	p.signature = params["Signature"]
+	p.signature = params.signature
 	p.sessionToken = r.Header.Get("X-Amz-Security-Token")
 	p.contentHashes = r.Header["X-Amz-Content-Sha256"]
-	if err := p.setCredential(params["Credential"]); err != nil {
+	if err := p.setCredential(params.credential); err != nil {
 		return err
 	}
-	return p.setSignedHeaders(params["SignedHeaders"])
+	return p.setSignedHeaders(params.signedHeaders)
 }
 
-func authorizationParams(s string) (map[string]string, error) {
-	params := map[string]string{}
+// authorization is the parameters of an Authorization header.
+type authorization struct{ credential, signedHeaders, signature string }
+
+func authorizationParams(s string) (a authorization, err error) {
 	if s == "" {
-		return params, nil
+		return a, nil
 	}
+	var seen [3]bool
 	for part := range strings.SplitSeq(s, ",") {
 		key, value, ok := strings.Cut(strings.Trim(part, blank), "=")
 		if !ok {
-			return nil, incomplete("Invalid key=value pair (missing equal-sign) in Authorization header. Authorization=%s", algorithm)
+			return a, incomplete("Invalid key=value pair (missing equal-sign) in Authorization header. Authorization=%s", algorithm)
 		}
+		at, to := 0, &a.credential
 		switch key {
-		case "Credential", "SignedHeaders", "Signature":
+		case "Credential":
+		case "SignedHeaders":
+			at, to = 1, &a.signedHeaders
+		case "Signature":
+			at, to = 2, &a.signature
 		default:
-			return nil, incomplete("Authorization header has unknown parameter '%s'. Authorization=%s", clip(key), algorithm)
+			return a, incomplete("Authorization header has unknown parameter '%s'. Authorization=%s", clip(key), algorithm)
 		}
-		if _, twice := params[key]; twice {
-			return nil, incomplete("Authorization header has parameter '%s' twice. Authorization=%s", key, algorithm)
+		if seen[at] {
+			return a, incomplete("Authorization header has parameter '%s' twice. Authorization=%s", key, algorithm)
 		}
-		params[key] = value
+		seen[at], *to = true, value
 	}
-	return params, nil
+	return a, nil
 }
 
 // fromQuery reads the presigned form. Names are case-sensitive, as signers

@@ -1,7 +1,6 @@
 package messaging
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -100,6 +99,10 @@ const timeLayout = "2006-01-02T15:04:05.000000000Z"
 // Append appends the frame's JSON to dst, members in the service's order.
 // Strings must be valid UTF-8.
 func (m *Message) Append(dst []byte) []byte {
+	const fixed = len(`{"Type":"MESSAGE","Id":"","RequestId":"","Attributes":,"Content":"","SendTime":"","Sender":{"UserId":"","Attributes":}}`) + len(timeLayout)
+	const escapes = 16 // as many quotes and line breaks fit at once
+	dst = slices.Grow(dst, fixed+len(m.ID)+len(m.RequestID)+size(m.Attributes)+
+		len(m.Content)+escapes+len(m.Sender.UserID)+size(m.Sender.Attributes))
 	dst = append(dst, `{"Type":"MESSAGE","Id":`...)
 	dst = appendString(dst, m.ID)
 	dst = append(dst, `,"RequestId":`...)
@@ -124,6 +127,8 @@ func (m *Message) Append(dst []byte) []byte {
 // Append appends the frame's JSON to dst, members in the service's order.
 // Strings must be valid UTF-8.
 func (e *Event) Append(dst []byte) []byte {
+	const fixed = len(`{"Type":"EVENT","Id":"","RequestId":"","EventName":"","Attributes":,"SendTime":""}`) + len(timeLayout)
+	dst = slices.Grow(dst, fixed+len(e.ID)+len(e.RequestID)+len(e.Name)+size(e.Attributes))
 	dst = append(dst, `{"Type":"EVENT","Id":`...)
 	dst = appendString(dst, e.ID)
 	dst = append(dst, `,"RequestId":`...)
@@ -161,8 +166,14 @@ func appendMap(dst []byte, m map[string]string) []byte {
 	if m == nil {
 		return append(dst, "null"...)
 	}
+	var few [8]string // so that the usual map leaves no garbage
+	keys := few[:0]
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
 	dst = append(dst, '{')
-	for i, key := range slices.Sorted(maps.Keys(m)) {
+	for i, key := range keys {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
@@ -171,4 +182,13 @@ func appendMap(dst []byte, m map[string]string) []byte {
 		dst = appendString(dst, m[key])
 	}
 	return append(dst, '}')
+}
+
+// size is about the bytes of m as JSON.
+func size(m map[string]string) int {
+	n := len("null")
+	for key, value := range m {
+		n += len(key) + len(value) + len(`"":"",`)
+	}
+	return n
 }

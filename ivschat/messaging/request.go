@@ -1,14 +1,10 @@
 package messaging
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
+	"math/bits"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/parleychat/parley/internal/id"
 	"github.com/parleychat/parley/ivschat"
@@ -58,24 +54,27 @@ const (
 	hasReason
 )
 
-// memberOf returns the bit of a name. Names match in any case, since older
-// clients send them so (spec: messaging.md §2).
-func memberOf(name string) member {
-	switch {
-	case strings.EqualFold(name, "Action"):
-		return hasAction
-	case strings.EqualFold(name, "RequestId"):
-		return hasRequestID
-	case strings.EqualFold(name, "Content"):
-		return hasContent
-	case strings.EqualFold(name, "Attributes"):
-		return hasAttributes
-	case strings.EqualFold(name, "Id"):
-		return hasID
-	case strings.EqualFold(name, "UserId"):
-		return hasUserID
-	case strings.EqualFold(name, "Reason"):
-		return hasReason
+// memberNames has the members' names in the order of their bits.
+func memberNames() [7]string {
+	return [...]string{"Action", "RequestId", "Content", "Attributes", "Id", "UserId", "Reason"}
+}
+
+func (m member) String() string { return memberNames()[bits.TrailingZeros(uint(m))] }
+
+// memberOf returns the bit of a name, 0 for one that is not known. Names match
+// in any case, since older clients send them so (spec: messaging.md §2).
+func memberOf(name quoted) member {
+	names := memberNames()
+	for i := range names {
+		if string(name.raw) == names[i] {
+			return 1 << i
+		}
+	}
+	text := name.String()
+	for i := range names {
+		if strings.EqualFold(text, names[i]) {
+			return 1 << i
+		}
 	}
 	return 0
 }
@@ -89,51 +88,57 @@ func ParseRequest(text []byte) (Request, error) {
 	if !utf8.Valid(text) {
 		return r, invalid("frame is not valid UTF-8")
 	}
-	// Names are compared here, in any case; half a surrogate pair, which
-	// JavaScript makes of an emoji cut in two, becomes U+FFFD as it does in Go.
-	dec := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	open, err := dec.ReadToken()
-	if err != nil {
-		return r, errJSON()
-	}
-	if open.Kind() != '{' {
+	s := scanner{text: text}
+	if s.next() != '{' {
+		if s.next() != '[' && !s.scalar() {
+			return r, errJSON()
+		}
 		return r, invalid("frame must be a JSON object")
 	}
-	var wrong error // the first member that is wrong; reading goes on for the RequestId
-	var seen member
-	for dec.PeekKind() != '}' {
-		name, err := dec.ReadToken()
-		if err != nil {
-			return r, errJSON()
-		}
-		bit := memberOf(name.String())
-		twice := bit != 0 && seen&bit != 0
-		seen |= bit
-		fault, err := r.read(dec, bit)
-		if err != nil {
-			return r, errJSON()
-		}
-		if twice {
-			fault = "member " + r.name(bit) + " is there twice"
-		}
-		if fault != "" && wrong == nil {
-			wrong = invalid(fault)
-		}
-	}
-	if _, err := dec.ReadToken(); err != nil {
+	s.at++
+	fault, ok := r.members(&s)
+	if !ok {
 		return r, errJSON()
 	}
-	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+	if !s.end() {
 		return r, invalid("frame has data after its JSON object")
 	}
 	if len(r.RequestID) > MaxRequestID {
 		r.RequestID = "" // too long to echo
 		return r, tooLarge(fmt.Sprintf("RequestId must be at most %d bytes", MaxRequestID))
 	}
-	if wrong == nil {
-		wrong = r.checkAction()
+	if fault != "" {
+		return r, invalid(fault)
 	}
-	return r, wrong
+	return r, r.checkAction()
+}
+
+// members reads the members up to the object's end; fault is the first that is
+// wrong with them. Reading goes on after it, for the RequestId.
+func (r *Request) members(s *scanner) (fault string, ok bool) {
+	var seen member
+	for first := true; !s.take('}'); first = false {
+		if !first && !s.take(',') {
+			return "", false
+		}
+		name, ok := s.name()
+		if !ok {
+			return "", false
+		}
+		bit := memberOf(name)
+		wrong, ok := r.read(s, bit)
+		if !ok {
+			return "", false
+		}
+		if seen&bit != 0 {
+			wrong = "member " + bit.String() + " is there twice"
+		}
+		seen |= bit
+		if fault == "" {
+			fault = wrong
+		}
+	}
+	return fault, true
 }
 
 func (r *Request) checkAction() error {
@@ -149,37 +154,48 @@ func (r *Request) checkAction() error {
 
 // read reads one member's value; fault is what is wrong with a value that is
 // good JSON.
-func (r *Request) read(dec *jsontext.Decoder, bit member) (fault string, err error) {
+func (r *Request) read(s *scanner, bit member) (fault string, ok bool) {
 	switch {
 	case bit == 0:
-		return skip(dec)
-	case dec.PeekKind() == 'n': // null is absent
-		_, err := dec.ReadToken()
-		return "", err
+		return skip(s)
+	case s.next() == 'n': // null is absent
+		return "", s.scalar()
 	case bit == hasAttributes:
 		r.has |= bit
-		r.Attributes, fault, err = readMap(dec)
-		return fault, err
+		r.Attributes, fault, ok = readMap(s)
+		return fault, ok
 	}
 	r.has |= bit
-	if kind := dec.PeekKind(); kind != '"' {
-		if fault, err := skip(dec); fault != "" || err != nil {
-			return fault, err
+	if s.next() != '"' {
+		if fault, ok = skip(s); fault == "" {
+			fault = bit.String() + " must be a string"
 		}
-		return r.name(bit) + " must be a string", nil
+		return fault, ok
 	}
-	token, err := dec.ReadToken()
-	if err != nil {
-		return "", err
+	text, ok := s.string()
+	if !ok {
+		return "", false
 	}
-	*r.field(bit) = token.String()
-	return "", nil
+	if bit == hasAction {
+		r.Action = actionOf(text)
+	} else {
+		*r.field(bit) = text.String()
+	}
+	return "", true
+}
+
+// actionOf allocates nothing for the actions there are.
+func actionOf(text quoted) Action {
+	for _, a := range [...]Action{ActionSendMessage, ActionDeleteMessage, ActionDisconnectUser} {
+		if string(text.raw) == string(a) {
+			return a
+		}
+	}
+	return Action(text.String())
 }
 
 func (r *Request) field(bit member) *string {
 	switch bit {
-	case hasAction:
-		return (*string)(&r.Action)
 	case hasRequestID:
 		return &r.RequestID
 	case hasContent:
@@ -193,77 +209,49 @@ func (r *Request) field(bit member) *string {
 	}
 }
 
-func (*Request) name(bit member) string {
-	switch bit {
-	case hasAction:
-		return "Action"
-	case hasRequestID:
-		return "RequestId"
-	case hasContent:
-		return "Content"
-	case hasID:
-		return "Id"
-	case hasUserID:
-		return "UserId"
-	case hasAttributes:
-		return "Attributes"
-	default:
-		return "Reason"
-	}
-}
-
-func readMap(dec *jsontext.Decoder) (m map[string]string, fault string, err error) {
-	if dec.PeekKind() != '{' {
-		if fault, err = skip(dec); fault == "" {
+func readMap(s *scanner) (m map[string]string, fault string, ok bool) {
+	if !s.take('{') {
+		if fault, ok = skip(s); fault == "" {
 			fault = "Attributes must be an object of strings"
 		}
-		return nil, fault, err
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, "", err
+		return nil, fault, ok
 	}
 	m = map[string]string{}
-	for dec.PeekKind() != '}' {
-		key, err := dec.ReadToken()
-		if err != nil {
-			return nil, "", err
+	for first := true; !s.take('}'); first = false {
+		if !first && !s.take(',') {
+			return nil, "", false
 		}
-		name := key.String()
-		if dec.PeekKind() != '"' {
-			if _, err := skip(dec); err != nil {
-				return nil, "", err
+		name, ok := s.name()
+		if !ok {
+			return nil, "", false
+		}
+		if s.next() != '"' {
+			if _, ok := s.skip(2); !ok {
+				return nil, "", false
 			}
 			fault = "Attributes must be an object of strings"
 			continue
 		}
-		value, err := dec.ReadToken()
-		if err != nil {
-			return nil, "", err
+		value, ok := s.string()
+		if !ok {
+			return nil, "", false
 		}
-		if _, twice := m[name]; twice {
+		key := name.String()
+		if _, twice := m[key]; twice {
 			fault = "Attributes has a key twice"
 		}
-		m[name] = value.String()
+		m[key] = value.String()
 	}
-	_, err = dec.ReadToken()
-	return m, fault, err
+	return m, fault, true
 }
 
-// skip reads past one value; a value nested too deeply is a fault.
-func skip(dec *jsontext.Decoder) (fault string, err error) {
-	outer := dec.StackDepth()
-	for {
-		if _, err := dec.ReadToken(); err != nil {
-			return "", err
-		}
-		depth := dec.StackDepth()
-		if depth > maxDepth {
-			fault = fmt.Sprintf("frame is nested deeper than %d", maxDepth)
-		}
-		if depth <= outer {
-			return fault, nil
-		}
+// skip reads past one member's value; one nested too deeply is a fault.
+func skip(s *scanner) (fault string, ok bool) {
+	deepest, ok := s.skip(1)
+	if deepest > maxDepth {
+		fault = fmt.Sprintf("frame is nested deeper than %d", maxDepth)
 	}
+	return fault, ok
 }
 
 // Check returns the *Error for the first field that breaks a rule which needs

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/parleychat/parley/internal/roomlog"
 )
@@ -87,6 +88,7 @@ func (c *committer) commit(group []*waiting) {
 		// Whoever waits has its own context; the group's storing has none to follow.
 		failed = c.log.options.Outbox.Put(context.Background(), records)
 	}
+	now := time.Now()
 	for _, w := range group {
 		w.room.mu.Lock()
 		w.room.waiting--
@@ -94,7 +96,7 @@ func (c *committer) commit(group []*waiting) {
 		if failed != nil && len(w.loggingConfigurations) > 0 {
 			err = failed
 		} else {
-			w.seq = w.room.deliver(c.log.seq.Add(1), w.entry)
+			w.seq = w.room.deliver(c.log.seq.Add(1), w.entry, now)
 		}
 		w.room.mu.Unlock()
 		w.done <- err

@@ -102,7 +102,7 @@ func (l *Log) Append(ctx context.Context, key roomlog.Room, e roomlog.Entry, t r
 	durable := len(t.LoggingConfigurations) > 0 && e.Payload != nil
 	// An entry that needs no storage still waits behind those that do: one order.
 	if !durable && r.waiting == 0 {
-		seq := r.deliver(l.seq.Add(1), e)
+		seq := r.deliver(l.seq.Add(1), e, now)
 		r.mu.Unlock()
 		return seq, nil
 	}
@@ -145,13 +145,14 @@ func (l *Log) Subscribe(_ context.Context, key roomlog.Room, s roomlog.Subscribe
 func (l *Log) Read(_ context.Context, key roomlog.Room, after uint64, n int) ([]roomlog.Entry, error) {
 	r := l.lock(key)
 	defer r.mu.Unlock()
-	at, found := slices.BinarySearchFunc(r.tail, after, func(e roomlog.Entry, seq uint64) int {
+	tail := r.tail()
+	at, found := slices.BinarySearchFunc(tail, after, func(e roomlog.Entry, seq uint64) int {
 		return int(int64(e.Seq) - int64(seq))
 	})
 	if found {
 		at++
 	}
-	return slices.Clone(r.tail[at:min(len(r.tail), at+n)]), nil
+	return slices.Clone(tail[at:min(len(tail), at+n)]), nil
 }
 
 // Close implements roomlog.Log.

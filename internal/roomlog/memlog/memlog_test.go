@@ -149,3 +149,35 @@ func TestIdleRoomsAreForgotten(t *testing.T) {
 		}
 	})
 }
+
+func TestTheTailIsTheNewestEntries(t *testing.T) {
+	log := memlog.New(memlog.Options{Tail: 5, TailBytes: 40})
+	defer log.Close()
+	for i := range 100 {
+		e := entry(fmt.Sprint(i))
+		want := min(i+1, 5)
+		if i%10 >= 7 { // large enough that few fit
+			e.Payload = make([]byte, 30)
+		}
+		if _, err := log.Append(t.Context(), where, e, roomlog.Terms{}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := log.Read(t.Context(), where, 0, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bytes := 0
+		for j, g := range got {
+			bytes += len(g.Payload)
+			if g.ID != fmt.Sprint(i+1-len(got)+j) {
+				t.Fatalf("after %d: entry %d of %d is %s", i, j, len(got), g.ID)
+			}
+		}
+		if len(got) == 0 || len(got) > want || len(got) > 1 && bytes > 40 {
+			t.Fatalf("after %d: %d entries of %d bytes", i, len(got), bytes)
+		}
+		if i%10 == 6 && len(got) != want {
+			t.Fatalf("after %d: %d entries, want %d", i, len(got), want)
+		}
+	}
+}

@@ -16,9 +16,10 @@ type room struct {
 	keep        int             // entries of the tail
 	keepBytes   int             // of their payloads
 	last        uint64          // Seq of the newest entry
-	tail        []roomlog.Entry // the newest entries, oldest first
-	tailBytes   int             // of their payloads
-	sent        []time.Time     // when the messages of the last second were admitted
+	entries     []roomlog.Entry // the newest entries, oldest first, behind dropped empty ones
+	dropped     int
+	tailBytes   int         // of the entries' payloads
+	sent        []time.Time // when the messages of the last second were admitted
 	subscribers []*subscription
 	waiting     int // entries on their way through the outbox
 	touched     time.Time
@@ -46,19 +47,34 @@ func (r *room) admit(now time.Time, rate int) bool {
 }
 
 // deliver appends the entry and hands it to every subscriber.
-func (r *room) deliver(seq uint64, e roomlog.Entry) uint64 {
+func (r *room) deliver(seq uint64, e roomlog.Entry, now time.Time) uint64 {
 	e.Seq, e.Prev = seq, r.last
 	r.last = seq
-	r.touched = time.Now()
-	r.tail = append(r.tail, e)
-	r.tailBytes += len(e.Payload)
-	for len(r.tail) > r.keep || (r.tailBytes > r.keepBytes && len(r.tail) > 1) {
-		r.tailBytes -= len(r.tail[0].Payload)
-		r.tail[0] = roomlog.Entry{} // append copies to a new array only now and then
-		r.tail = r.tail[1:]
-	}
+	r.touched = now
+	r.retain(e)
 	for _, s := range r.subscribers {
 		s.Deliver(r.key, e)
 	}
 	return seq
+}
+
+// tail is the entries that can be read.
+func (r *room) tail() []roomlog.Entry { return r.entries[r.dropped:] }
+
+// retain appends the entry to the tail and drops the oldest beyond its bounds.
+func (r *room) retain(e roomlog.Entry) {
+	if n := len(r.entries); n == cap(r.entries) && r.dropped > 0 && r.dropped >= n/2 {
+		// Back to the array's begin rather than to a new array: an entry moves
+		// at most once.
+		kept := copy(r.entries, r.tail())
+		clear(r.entries[kept:])
+		r.entries, r.dropped = r.entries[:kept], 0
+	}
+	r.entries = append(r.entries, e)
+	r.tailBytes += len(e.Payload)
+	for n := len(r.tail()); n > r.keep || (r.tailBytes > r.keepBytes && n > 1); n-- {
+		r.tailBytes -= len(r.entries[r.dropped].Payload)
+		r.entries[r.dropped] = roomlog.Entry{}
+		r.dropped++
+	}
 }
