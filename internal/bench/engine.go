@@ -41,6 +41,8 @@ type engine struct {
 	raw    bool
 	tls    *tls.Config
 	dials  atomic.Int64
+
+	dialect *Dialect // nil for IVS's own
 }
 
 // loop receives for some of the connections. A mutex may be held for one batch
@@ -101,6 +103,7 @@ type engineOptions struct {
 	locals   []netip.Addr
 	prefix   string
 	portable bool
+	dialect  *Dialect
 }
 
 func newEngine(o engineOptions) (*engine, error) {
@@ -110,6 +113,7 @@ func newEngine(o engineOptions) (*engine, error) {
 	e := &engine{
 		epoch: time.Now(), conns: make([]conn, o.conns), locals: o.locals,
 		slots: make(chan struct{}, max(1, o.dialing)), done: make(chan struct{}), raw: rawSupported && !o.portable,
+		dialect: o.dialect,
 	}
 	for _, raw := range o.urls {
 		p, err := resolve(raw)
