@@ -19,6 +19,7 @@ type ChatOptions struct {
 	Members  int           // of each room, senders among them
 	Sizes    []int         // members by room, instead of Rooms and Members
 	Rate     float64       // messages per second and room
+	Window   int           // sends of one sender that may be unanswered: others wait, and are late; 0 for no limit
 	Payload  int           // bytes of content
 	For      time.Duration // measured
 	WarmUp   time.Duration // before it, not measured
@@ -29,7 +30,6 @@ type ChatOptions struct {
 	Churn    float64 // members per second who leave and come back
 	RoomARN  string  // a room to use instead of making some
 	Dialing  int     // handshakes under way at once
-	Window   int     // sends of one sender that may be unanswered: further ones wait, and are late; 0 for no limit
 }
 
 // defaults of what is 0.

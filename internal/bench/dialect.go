@@ -2,6 +2,9 @@ package bench
 
 import "bytes"
 
+// MinPayload is the least content a message of a run can have: its mark.
+const MinPayload = markerSize
+
 // Dialect is how to talk to a server that knows no chat tokens, so that the
 // same load and the same receivers can measure it. Its rooms are numbers, and
 // messages go out over the members' own connections, as everywhere.

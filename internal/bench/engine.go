@@ -30,6 +30,8 @@ type place struct {
 // engine owns the run's connections. They lie in one slice whose length never
 // changes, so that a loop finds one by its index.
 type engine struct {
+	dialect *Dialect // nil for IVS's own
+
 	epoch  time.Time // zero of the run's clock
 	conns  []conn
 	loops  []*loop
@@ -41,8 +43,6 @@ type engine struct {
 	raw    bool
 	tls    *tls.Config
 	dials  atomic.Int64
-
-	dialect *Dialect // nil for IVS's own
 }
 
 // loop receives for some of the connections. A mutex may be held for one batch
@@ -103,7 +103,8 @@ type engineOptions struct {
 	locals   []netip.Addr
 	prefix   string
 	portable bool
-	dialect  *Dialect
+
+	dialect *Dialect
 }
 
 func newEngine(o engineOptions) (*engine, error) {
