@@ -54,7 +54,7 @@ func (b *benchFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&b.region, "region", "", "region of the endpoint (default: AWS_REGION, or us-west-2)")
 	f.IntVar(&b.serverPID, "server-pid", 0, "process whose CPU and memory to read; 0 finds it on this machine, -1 does not")
 	f.BoolVar(&b.ownHost, "i-own-this-host", false, "allow a target that is not this machine")
-	f.IntVar(&b.loops, "loops", 0, "receiver loops (default: one per core)")
+	f.IntVar(&b.loops, "loops", 0, "receiver loops (default: one per two cores)")
 	f.BoolVar(&b.portable, "portable", false, "receive on a goroutine per connection, as on systems without epoll")
 	f.IntVar(&b.workers, "setup-workers", 16, "concurrent calls that make rooms and chat tokens")
 	f.StringVar(&b.json, "json", "", "write every figure as JSON to this file, or - for stdout")
@@ -138,6 +138,7 @@ func (c *chatFlags) add(f *pflag.FlagSet, members int, rate perSecond) {
 	f.IntVar(&c.o.Stalled, "stalled", 0, "viewers in addition who never read, over all rooms")
 	f.StringVar(&c.o.RoomARN, "room", "", "ARN of a room to use instead of making some")
 	f.IntVar(&c.o.Dialing, "dialing", 256, "handshakes under way at once")
+	f.DurationVar(&c.o.Coalesce, "coalesce", 0, "how long receivers let deliveries gather, to cost less (default: 1ms from 10,000 deliveries/s; negative for never)")
 }
 
 func (c *chatFlags) options() bench.ChatOptions {

@@ -30,6 +30,28 @@ type ChatOptions struct {
 	Churn    float64 // members per second who leave and come back
 	RoomARN  string  // a room to use instead of making some
 	Dialing  int     // handshakes under way at once
+	// Coalesce is how long a receiver lets deliveries gather. It saves the
+	// generator's CPU and adds to latencies at most itself. 0 chooses: a
+	// millisecond where many deliveries come, none otherwise.
+	Coalesce time.Duration
+}
+
+// busy is so many deliveries per second that a receiver had better gather them.
+const busy = 10_000
+
+// coalesce returns how long receivers let deliveries gather.
+func (o ChatOptions) coalesce() time.Duration {
+	members := 0
+	for _, n := range o.Sizes {
+		members += n
+	}
+	switch {
+	case o.Coalesce != 0:
+		return max(0, o.Coalesce)
+	case float64(members)*o.Rate < busy:
+		return 0
+	}
+	return time.Millisecond
 }
 
 // defaults of what is 0.
@@ -247,6 +269,8 @@ func (c *chat) load(ctx context.Context, report *Report, m meter) *sending {
 		}
 	}
 	c.engine.measure(from, to)
+	c.engine.pause.Store(int64(c.o.coalesce()))
+	report.Machine.Coalesce = float64(c.o.coalesce()) / 1e6
 	sending := &sending{
 		engine: c.engine, rooms: c.rooms, plan: c.plan, prefix: c.prefix, payload: c.o.Payload,
 		base: base, from: from, window: int64(c.o.Window), lag: histogram(), unsent: map[string]int{},

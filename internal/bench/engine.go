@@ -43,6 +43,7 @@ type engine struct {
 	raw    bool
 	tls    *tls.Config
 	dials  atomic.Int64
+	pause  atomic.Int64 // nanoseconds a loop lets events gather after it was woken
 }
 
 // loop receives for some of the connections. A mutex may be held for one batch
@@ -97,7 +98,7 @@ func histogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, int64(90*t
 // engineOptions is what an engine is made of.
 type engineOptions struct {
 	conns    int
-	loops    int // 0 for one per core
+	loops    int // 0 for one per two cores: the service needs some too
 	dialing  int // handshakes under way at once
 	urls     []string
 	locals   []netip.Addr
@@ -109,7 +110,7 @@ type engineOptions struct {
 
 func newEngine(o engineOptions) (*engine, error) {
 	if o.loops <= 0 {
-		o.loops = runtime.GOMAXPROCS(0)
+		o.loops = max(1, runtime.GOMAXPROCS(0)/2)
 	}
 	e := &engine{
 		epoch: time.Now(), conns: make([]conn, o.conns), locals: o.locals,

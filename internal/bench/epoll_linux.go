@@ -120,8 +120,8 @@ func writeFD(fd int, p []byte) (int, error) {
 
 // run receives until the engine stops.
 func (l *loop) run() {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	runtime.LockOSThread() // the thread ends with the loop: its sleep is its own
+	preciseSleep()
 	for !l.engine.stopping() {
 		n, err := unix.EpollWait(l.poll.fd, l.poll.events, waitMillis)
 		if err != nil || n == 0 {
@@ -136,6 +136,10 @@ func (l *loop) run() {
 			}
 		}
 		l.mu.Unlock()
+		// Waking for every few events costs more than reading them does.
+		if pause := l.engine.pause.Load(); pause > 0 && n < batch {
+			sleepFor(pause)
+		}
 	}
 }
 

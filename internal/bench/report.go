@@ -42,12 +42,13 @@ type Report struct {
 
 // Machine is where the generator ran.
 type Machine struct {
-	Cores      int    `json:"cores"`
-	GOMAXPROCS int    `json:"gomaxprocs"`
-	Loops      int    `json:"loops,omitempty"`
-	Kernel     string `json:"kernel"`
-	Arch       string `json:"arch"`
-	Go         string `json:"go"`
+	Cores      int     `json:"cores"`
+	GOMAXPROCS int     `json:"gomaxprocs"`
+	Loops      int     `json:"loops,omitempty"`
+	Coalesce   float64 `json:"coalesce_ms"` // how long receivers let deliveries gather: at most what latencies are too long
+	Kernel     string  `json:"kernel"`
+	Arch       string  `json:"arch"`
+	Go         string  `json:"go"`
 }
 
 // Connections is what became of them.

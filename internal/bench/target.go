@@ -22,7 +22,7 @@ type Target struct {
 	Locals    []netip.Addr // source addresses; none for the system's choice
 	ServerPID int          // whose cost to read; 0 looks for it if the target is this machine, -1 does not
 	OwnHost   bool         // the user says that a target elsewhere is theirs
-	Loops     int          // receiver loops; 0 for one per core
+	Loops     int          // receiver loops; 0 for one per two cores
 	Portable  bool         // a goroutine per connection even where raw sockets work
 	Workers   int          // concurrent calls of the control plane while setting up
 	Prefix    string       // of the names of rooms made for the run
