@@ -45,9 +45,10 @@ func peers() []peer {
 		{name: "uws", program: "bun", envelope: 4, command: uwsCommand, path: "/", dialect: numbered()},
 		{name: "nats", program: "nats-server", envelope: len("MSG r0 1 108\r\n\r\n") + 4, command: natsCommand, path: "/", dialect: natsDialect()},
 		{name: "centrifugo", program: "centrifugo", command: centrifugoCommand, path: "/connection/websocket", dialect: centrifugoDialect(),
-			envelope: len(`{"push":{"channel":"r0","pub":{"data":"","info":{"client":"00000000-0000-0000-0000-000000000000"}}}}`) + 4},
+			envelope: len(`{"push":{"channel":"r0","pub":{"data":"","info":{"user":"","client":"00000000-0000-0000-0000-000000000000"}}}}`) + 4},
 		{name: "parley", program: "parley", command: parleyCommand, path: "/",
-			envelope: len(`{"Type":"MESSAGE","Id":"000000000000","RequestId":"00000000","Content":"","SendTime":"2006-01-02T15:04:05.000Z","Sender":{"UserId":"bench-0"}}`) + 4},
+			envelope: len(`{"Type":"MESSAGE","Id":"000000000000","RequestId":"00000000","Attributes":{},"Content":"",`+
+				`"SendTime":"2006-01-02T15:04:05.000Z","Sender":{"UserId":"bench-0","Attributes":{}}}`) + 4},
 	}
 }
 

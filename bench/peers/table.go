@@ -16,15 +16,18 @@ type row struct {
 	Peer string `json:"peer"`
 	Runs int    `json:"runs"` // that have a report
 	// Server CPU-seconds per million deliveries: the median, and both ends.
-	CPU, CPULeast, CPUMost float64
+	CPU      float64 `json:"cpu_per_million"`
+	CPULeast float64 `json:"cpu_per_million_least"`
+	CPUMost  float64 `json:"cpu_per_million_most"`
 	// The same as a ratio to raw, the median of the runs of the same turn.
-	ToRaw         float64
-	P50, P99      float64 // ms, from when a message was meant to be sent
-	PerSecond     float64
-	IdleBytes     float64
-	DeliveryBytes float64
-	Lost          int // deliveries
-	Ended         int // connections that the server ended, or that never came about
+	ToRaw         float64 `json:"cpu_to_raw"`
+	P50           float64 `json:"p50_ms"` // from when a message was meant to be sent
+	P99           float64 `json:"p99_ms"`
+	PerSecond     float64 `json:"deliveries_per_second"`
+	IdleBytes     float64 `json:"idle_bytes_per_connection"`
+	DeliveryBytes float64 `json:"bytes_per_delivery"`
+	Lost          int     `json:"lost"`              // deliveries
+	Ended         int     `json:"ended_connections"` // by the server, or that never came about
 }
 
 // summarize makes a row for each work and peer, in the order of the runs.
