@@ -8,7 +8,7 @@ BENCHSTAT = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 BENCH = $(GO) test -run '^$$' -bench . -benchmem -count 6 -benchtime 200ms ./bench
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: run build test lint vuln test-go test-boto3 test-awscli test-jssdk fuzz bench bench-baseline docs
+.PHONY: run build test lint vuln test-go test-boto3 test-awscli test-jssdk fuzz bench bench-baseline bench-peers docs
 
 run: ## a server in memory, nothing to set up
 	$(GO) run ./cmd/parley dev
@@ -61,6 +61,9 @@ bench: ## the Go benchmarks, against bench/baseline.txt: see docs/performance.md
 bench-baseline: ## this machine's figures as the baseline
 	@$(BENCH) >.bench.out || { cat .bench.out; rm -f .bench.out; exit 1; }
 	@mv .bench.out bench/baseline.txt
+
+bench-peers: ## the same fan-out on Parley and on other servers, see bench/peers
+	bench/peers/run.sh $(PEERS)
 
 docs: ## the generated reference pages
 	$(GO) test ./internal/config -run TestReference -update

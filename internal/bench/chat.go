@@ -19,6 +19,7 @@ type ChatOptions struct {
 	Members  int           // of each room, senders among them
 	Sizes    []int         // members by room, instead of Rooms and Members
 	Rate     float64       // messages per second and room
+	Window   int           // sends of one sender that may be unanswered: others wait, and are late; 0 for no limit
 	Payload  int           // bytes of content
 	For      time.Duration // measured
 	WarmUp   time.Duration // before it, not measured
@@ -157,7 +158,9 @@ func runChat(ctx context.Context, command string, t *Target, o ChatOptions, noti
 		return nil, err
 	}
 	arns := []string{o.RoomARN}
-	if o.RoomARN == "" {
+	if t.Dialect != nil {
+		arns = make([]string, o.Rooms)
+	} else if o.RoomARN == "" {
 		arns, err = t.makeRooms(ctx, o.Rooms)
 		defer func() { err = errors.Join(err, t.dropRooms(ctx, arns)) }()
 		if err != nil {
@@ -184,6 +187,7 @@ func (c *chat) prepare(arns []string) error {
 	c.engine, err = newEngine(engineOptions{
 		conns: c.healthy + c.o.Stalled, loops: c.target.Loops, dialing: c.o.Dialing, urls: c.target.URLs,
 		locals: c.target.Locals, prefix: c.prefix, portable: c.target.Portable,
+		dialect: c.target.Dialect,
 	})
 	if err != nil {
 		return err
@@ -243,6 +247,9 @@ func (c *chat) run(ctx context.Context, report *Report) error {
 // join connects a slot as a member of its room.
 func (c *chat) join(ctx context.Context, slot int) error {
 	conn := &c.engine.conns[slot]
+	if c.target.Dialect != nil {
+		return c.engine.dial(ctx, slot, "")
+	}
 	token, err := c.target.tokenFor(ctx, conn.room.arn, "bench-"+strconv.Itoa(slot), conn.sender != nil)
 	if err != nil {
 		return err
@@ -266,7 +273,7 @@ func (c *chat) load(ctx context.Context, report *Report, m meter) *sending {
 	report.Machine.Coalesce = float64(c.o.coalesce()) / 1e6
 	sending := &sending{
 		engine: c.engine, rooms: c.rooms, plan: c.plan, prefix: c.prefix, payload: c.o.Payload,
-		base: base, from: from, lag: histogram(), unsent: map[string]int{},
+		base: base, from: from, window: int64(c.o.Window), lag: histogram(), unsent: map[string]int{},
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var group sync.WaitGroup

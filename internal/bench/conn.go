@@ -104,6 +104,11 @@ func (l *loop) feed(c *conn, data []byte, now int64) (rest []byte, err error) {
 		}
 		data = data[size:]
 		l.connected(c, now)
+		if d := l.engine.dialect; d != nil {
+			if err := d.join(c); err != nil {
+				return nil, err
+			}
+		}
 	}
 	for len(data) > 0 {
 		f, err := nextFrame(data)
@@ -112,10 +117,10 @@ func (l *loop) feed(c *conn, data []byte, now int64) (rest []byte, err error) {
 		}
 		data = data[f.size:]
 		switch f.op {
-		case opText:
+		case opText, opBinary:
 			l.stats.frames++
 			if f.fin {
-				l.text(c, f.payload, now)
+				l.payload(c, f.payload, now)
 				continue
 			}
 			c.fragments = append(c.fragments[:0], f.payload...)
@@ -124,7 +129,7 @@ func (l *loop) feed(c *conn, data []byte, now int64) (rest []byte, err error) {
 				return nil, fmt.Errorf("a message of over %d bytes", maxPayload)
 			}
 			if f.fin {
-				l.text(c, c.fragments, now)
+				l.payload(c, c.fragments, now)
 				c.fragments = nil
 			}
 		case opPing:
@@ -140,6 +145,14 @@ func (l *loop) feed(c *conn, data []byte, now int64) (rest []byte, err error) {
 		}
 	}
 	return nil, nil
+}
+
+func (l *loop) payload(c *conn, p []byte, now int64) {
+	if d := l.engine.dialect; d != nil {
+		d.texts(l, c, p, now)
+		return
+	}
+	l.text(c, p, now)
 }
 
 // text is one message of the service.

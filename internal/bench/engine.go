@@ -30,6 +30,8 @@ type place struct {
 // engine owns the run's connections. They lie in one slice whose length never
 // changes, so that a loop finds one by its index.
 type engine struct {
+	dialect *Dialect // nil for IVS's own
+
 	epoch  time.Time // zero of the run's clock
 	conns  []conn
 	loops  []*loop
@@ -102,6 +104,8 @@ type engineOptions struct {
 	locals   []netip.Addr
 	prefix   string
 	portable bool
+
+	dialect *Dialect
 }
 
 func newEngine(o engineOptions) (*engine, error) {
@@ -111,6 +115,7 @@ func newEngine(o engineOptions) (*engine, error) {
 	e := &engine{
 		epoch: time.Now(), conns: make([]conn, o.conns), locals: o.locals,
 		slots: make(chan struct{}, max(1, o.dialing)), done: make(chan struct{}), raw: rawSupported && !o.portable,
+		dialect: o.dialect,
 	}
 	for _, raw := range o.urls {
 		p, err := resolve(raw)

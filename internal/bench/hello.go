@@ -31,8 +31,11 @@ func newHello(u *url.URL, token string, began int64) *hello {
 	h := &hello{token: token, accept: base64.StdEncoding.EncodeToString(sum[:]), began: began}
 	h.request = fmt.Appendf(make([]byte, 0, 256+len(token)),
 		"GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
-		u.RequestURI(), u.Host, wsKey, token)
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n", u.RequestURI(), u.Host, wsKey)
+	if token != "" {
+		h.request = fmt.Appendf(h.request, "Sec-WebSocket-Protocol: %s\r\n", token)
+	}
+	h.request = append(h.request, "\r\n"...)
 	return h
 }
 
@@ -65,7 +68,7 @@ func (h *hello) answer(buf []byte) (size int, err error) {
 	if string(status[:3]) != "101" {
 		return 0, &refusedError{string(status)}
 	}
-	accepted, echoed := false, false
+	accepted, echoed := false, h.token == ""
 	for len(rest) > 0 {
 		var line []byte
 		line, rest, _ = bytes.Cut(rest, []byte("\r\n"))

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
@@ -45,6 +46,7 @@ type sending struct {
 	lag     *hdrhistogram.Histogram // how late sends were: our own fault
 	unsent  map[string]int
 	from    int64 // of the measured sends
+	window  int64 // see ChatOptions
 }
 
 // run sends until the plan or ctx is at its end. It has a thread of its own,
@@ -53,20 +55,29 @@ func (s *sending) run(ctx context.Context) {
 	runtime.LockOSThread()
 	preciseSleep()
 	pad := strings.Repeat("x", max(0, s.payload-markerSize))
-	var text, frame []byte
+	var content, text, frame []byte
 	for _, p := range s.plan.sends {
 		at := s.base + p.at
 		if !s.sleep(ctx, at) {
 			return
 		}
 		from := s.rooms[p.room].senders[p.sender]
-		text = append(text[:0], `{"Action":"SEND_MESSAGE","RequestId":"`...)
-		text = appendHex(text, uint64(p.seq), seqSize)
-		text = append(text, `","Content":"`...)
-		text = marker{room: p.room, sender: p.sender, seq: p.seq, at: at}.append(text, s.prefix)
-		text = append(text, pad...)
-		text = append(text, `"}`...)
-		frame = appendFrame(frame[:0], opText, text)
+		if !s.admit(ctx, from) {
+			return
+		}
+		content = marker{room: p.room, sender: p.sender, seq: p.seq, at: at}.append(content[:0], s.prefix)
+		content = append(content, pad...)
+		if d := s.engine.dialect; d != nil {
+			text = d.Send(text[:0], int(p.room), content)
+			frame = appendFrame(frame[:0], d.op(), text)
+		} else {
+			text = append(text[:0], `{"Action":"SEND_MESSAGE","RequestId":"`...)
+			text = appendHex(text, uint64(p.seq), seqSize)
+			text = append(text, `","Content":"`...)
+			text = append(text, content...)
+			text = append(text, `"}`...)
+			frame = appendFrame(frame[:0], opText, text)
+		}
 		now := s.engine.now()
 		from.times[p.seq] = now
 		from.sent.Add(1) // before the answer can come
@@ -95,4 +106,24 @@ func (s *sending) sleep(ctx context.Context, at int64) bool {
 		}
 		sleepFor(min(left, slice))
 	}
+}
+
+// admit waits until a sender may send again; false means that ctx has ended.
+func (s *sending) admit(ctx context.Context, from *sender) bool {
+	for s.window > 0 && from.unanswered() >= s.window {
+		if ctx.Err() != nil {
+			return false
+		}
+		sleepFor(int64(time.Millisecond))
+	}
+	return true
+}
+
+func (s *sender) unanswered() int64 {
+	s.conn.loop.mu.Lock()
+	defer s.conn.loop.mu.Unlock()
+	if s.conn.state != open {
+		return 0
+	}
+	return s.sent.Load() - int64(s.answers)
 }

@@ -26,6 +26,7 @@ type Target struct {
 	Portable  bool         // a goroutine per connection even where raw sockets work
 	Workers   int          // concurrent calls of the control plane while setting up
 	Prefix    string       // of the names of rooms made for the run
+	Dialect   *Dialect     // of a server that is no chat service, and has no API
 }
 
 // MessagingURL derives the messaging URL from the control plane's: Parley
