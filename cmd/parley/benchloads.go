@@ -40,8 +40,8 @@ func (c *chatFlags) options() bench.ChatOptions {
 	return c.o
 }
 
-// load is a subcommand: its own flags, and what it measures.
-func load(use, short string, own func(*pflag.FlagSet), measure measurement) *cobra.Command {
+// loadCommand is a subcommand: its own flags, and what it measures.
+func loadCommand(use, short string, own func(*pflag.FlagSet), measure measurement) *cobra.Command {
 	var b benchFlags
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: cobra.NoArgs,
@@ -54,7 +54,7 @@ func load(use, short string, own func(*pflag.FlagSet), measure measurement) *cob
 
 func benchFanout() *cobra.Command {
 	var c chatFlags
-	return load("fanout", "Send messages into rooms and check every delivery of every member",
+	return loadCommand("fanout", "Send messages into rooms and check every delivery of every member",
 		func(f *pflag.FlagSet) { c.add(f, 1000, 10) },
 		func(ctx context.Context, t *bench.Target, notify func(bench.Status)) (*bench.Report, error) {
 			return bench.Fanout(ctx, t, c.options(), notify)
@@ -63,7 +63,7 @@ func benchFanout() *cobra.Command {
 
 func benchSend() *cobra.Command {
 	var c chatFlags
-	return load("send", "Measure from send to ack and to delivery among a few members",
+	return loadCommand("send", "Measure from send to ack and to delivery among a few members",
 		func(f *pflag.FlagSet) { c.add(f, 10, 20) },
 		func(ctx context.Context, t *bench.Target, notify func(bench.Status)) (*bench.Report, error) {
 			return bench.Send(ctx, t, c.options(), notify)
@@ -74,7 +74,7 @@ func benchMixed() *cobra.Command {
 	var c chatFlags
 	churn := perSecond(10)
 	sizes := []int{500, 100, 100, 20, 20, 20, 5, 5, 5, 5}
-	return load("mixed", "Fan out into rooms of different sizes while members come and go",
+	return loadCommand("mixed", "Fan out into rooms of different sizes while members come and go",
 		func(f *pflag.FlagSet) {
 			c.add(f, 0, 5)
 			f.IntSliceVar(&sizes, "sizes", sizes, "members of each room; instead of --rooms and --members")
@@ -103,7 +103,7 @@ func benchConnect() *cobra.Command {
 	var o bench.CrowdOptions
 	var rate perSecond
 	var storm int
-	return load("connect", "Measure handshakes, with chat tokens made beforehand",
+	return loadCommand("connect", "Measure handshakes, with chat tokens made beforehand",
 		func(f *pflag.FlagSet) {
 			crowdFlags(f, &o, &rate)
 			f.IntVar(&o.Rounds, "rounds", 3, "how often to connect all and close them again")
@@ -121,7 +121,7 @@ func benchConnect() *cobra.Command {
 func benchIdle() *cobra.Command {
 	var o bench.CrowdOptions
 	var rate perSecond
-	return load("idle", "Measure what connections cost that do nothing",
+	return loadCommand("idle", "Measure what connections cost that do nothing",
 		func(f *pflag.FlagSet) {
 			crowdFlags(f, &o, &rate)
 			f.DurationVar(&o.Hold, "for", 10*time.Second, "how long they stay")
@@ -134,7 +134,7 @@ func benchIdle() *cobra.Command {
 
 func benchAPI() *cobra.Command {
 	var o bench.APIOptions
-	return load("api", "Measure operations of the control plane",
+	return loadCommand("api", "Measure operations of the control plane",
 		func(f *pflag.FlagSet) {
 			f.StringVar(&o.Operation, "operation", "GetRoom", strings.Join(bench.APIOperations(), ", "))
 			f.IntVar(&o.Workers, "workers", 16, "callers, each with one call at a time")
