@@ -73,6 +73,9 @@ func (b *benchFlags) target(ctx context.Context) (*bench.Target, error) {
 	if cfg.Region == "" {
 		cfg.Region = "us-west-2"
 	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return nil, errors.New("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; a server prints its own at its first start, one in dev mode takes any")
+	}
 	client := ivschat.NewFromConfig(cfg, func(o *ivschat.Options) {
 		if b.endpoint != "" {
 			o.BaseEndpoint = &b.endpoint

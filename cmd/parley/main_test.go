@@ -18,6 +18,8 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			// waitfile FILE... waits until the files are there and not empty.
 			"waitfile": waitFile,
+			// endpoint FILE sets AWS_ENDPOINT_URL_IVSCHAT from a ready file.
+			"endpoint": setEndpoint,
 		},
 	})
 }

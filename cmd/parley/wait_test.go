@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"time"
 
@@ -26,4 +27,13 @@ func waitFile(ts *testscript.TestScript, neg bool, files []string) {
 			}
 		}
 	}
+}
+
+func setEndpoint(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: endpoint file")
+	}
+	var ready started
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &ready))
+	ts.Setenv("AWS_ENDPOINT_URL_IVSCHAT", ready.API)
 }

@@ -63,6 +63,13 @@ func rules() []rule {
 		{why: "only natslog knows NATS", except: []string{module + "internal/roomlog/natslog"}, imports: nats},
 		{why: "only review and destinations call AWS services",
 			except: []string{module + "internal/review", module + "internal/chatlog", module + "internal/apitest/awssdk"}, imports: services},
+		{why: "the load generator knows the service only as a client does", of: []string{module + "internal/bench"}, deep: true,
+			imports: slices.Concat(doors, drivers, nats, services, []string{
+				module + "internal/server", module + "internal/chat", module + "internal/hub", module + "internal/review",
+				module + "internal/chatlog", module + "internal/policy", module + "internal/keys", module + "internal/roomlog",
+				module + "internal/store", module + "internal/token", module + "internal/limit", module + "internal/config",
+				module + "internal/wsconn", module + "internal/sigv4",
+			})},
 		{why: "the clients link no database, broker or AWS service", of: public,
 			except: []string{module + "ivschat/ivschattest"}, imports: slices.Concat(drivers, nats, services, prometheus), deep: true},
 		{why: "the clients need few packages of ours", of: public, except: []string{module + "ivschat/ivschattest"}, deep: true,

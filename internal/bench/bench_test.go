@@ -256,7 +256,7 @@ func TestConnectionsThatTheServiceEnds(t *testing.T) {
 
 func TestHandshakesThatAreRefused(t *testing.T) {
 	bothWays(t, func(t *testing.T, tg *bench.Target, _ *ivschat.Client) {
-		tg.API = used{tg.API, new(string)}
+		tg.API, tg.Workers = used{tg.API, new(string)}, 1
 		r, err := bench.Connect(t.Context(), tg, bench.CrowdOptions{Conns: 3, Rooms: 1, Rounds: 1, Dialing: 3}, quiet)
 		if err != nil {
 			t.Fatal(err)

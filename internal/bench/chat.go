@@ -339,6 +339,11 @@ func (c *chat) complete() bool {
 
 // conclude judges what every viewer saw.
 func (c *chat) conclude(report *Report, s *sending) {
+	c.engine.each(func(l *loop, n *conn) {
+		if c.engine.raw && n.role == stalled && n.state == open {
+			l.look(n)
+		}
+	})
 	counts := c.engine.counts()
 	stats := c.engine.snapshot()
 	report.fill(c.engine, counts)

@@ -199,6 +199,18 @@ func (l *loop) receive(c *conn, ended bool) error {
 	}
 }
 
+// look reads, at the end of a run, what a stalled connection was told: a Close
+// frame that waits behind all it did not read.
+func (l *loop) look(c *conn) {
+	err := l.receive(c, true)
+	switch {
+	case c.verdict != "":
+		l.drop(c, io.EOF)
+	case !errors.Is(err, unix.EAGAIN):
+		l.drop(c, err)
+	}
+}
+
 // keep keeps the beginning of a frame for the next read.
 func (c *conn) keep(rest []byte) {
 	if len(rest) == 0 && cap(c.partial) > 1024 {
