@@ -17,6 +17,7 @@ func BenchmarkControlPlane(b *testing.B) {
 			request := wire(b, signed(b, address, bm.operation, bm.body))
 			b.SetParallelism(4)
 			b.ReportAllocs()
+			b.ResetTimer()
 			before := cpu(b)
 			b.RunParallel(func(pb *testing.PB) {
 				c := dial(b, address)

@@ -51,6 +51,7 @@ func BenchmarkSendParallel(b *testing.B) {
 	p := newParts(b, rooms...)
 	var n atomic.Int64
 	b.ReportAllocs()
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		u, r := ana(rooms[n.Add(1)%int64(len(rooms))]), hello()
 		for i := 0; pb.Next(); i++ {

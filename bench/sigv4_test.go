@@ -62,13 +62,13 @@ func BenchmarkSigV4Verify(b *testing.B) {
 	const body = `{"roomIdentifier":"arn:aws:ivschat:us-west-2:123456789012:room/abcdABCDefgh","userId":"ana"}`
 	for _, bm := range []struct {
 		name, body string
-		request    *http.Request
+		request    []byte
 	}{
-		{"header", body, signed(b, "127.0.0.1:7878", "CreateChatToken", body)},
-		{"presigned", "", presigned(b, "127.0.0.1:7878", "GetRoom", "identifier=arn%3Aaws%3Aivschat%3Aus-west-2%3A123456789012%3Aroom%2FabcdABCDefgh")},
+		{"header", body, wire(b, signed(b, "127.0.0.1:7878", "CreateChatToken", body))},
+		{"presigned", "", wire(b, presigned(b, "127.0.0.1:7878", "GetRoom", "identifier=arn%3Aaws%3Aivschat%3Aus-west-2%3A123456789012%3Aroom%2FabcdABCDefgh"))},
 	} {
 		b.Run(bm.name, func(b *testing.B) {
-			r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(wire(b, bm.request))))
+			r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(bm.request)))
 			must(b, err)
 			v := &sigv4.Verifier{Lookup: func(context.Context, string) (sigv4.Key, error) { return sigv4.Key{Secret: secret}, nil }}
 			body := []byte(bm.body)
