@@ -85,7 +85,11 @@ func (o options) measure(ctx context.Context, p peer, w work) (result, error) {
 		if status.Phase != "connect" || !status.End || status.Opened == 0 {
 			return
 		}
-		time.Sleep(still)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(still):
+		}
 		if full, err := rss(server.pid()); err == nil {
 			r.IdleBytes = float64(full-empty) / float64(status.Opened)
 		}
