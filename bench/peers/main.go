@@ -111,10 +111,10 @@ func (o options) all(ctx context.Context) []result {
 	for _, w := range o.works {
 		for repeat := range o.repeat {
 			for _, p := range o.peers {
-				if ctx.Err() != nil {
-					return results
-				}
 				r, err := o.measure(ctx, p, w)
+				if ctx.Err() != nil {
+					return results // a run that was cut short says nothing
+				}
 				r.Repeat = repeat + 1
 				if err != nil {
 					r.Error = err.Error()

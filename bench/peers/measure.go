@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -84,7 +85,11 @@ func (o options) measure(ctx context.Context, p peer, w work) (result, error) {
 		if status.Phase != "connect" || !status.End || status.Opened == 0 {
 			return
 		}
-		time.Sleep(still)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(still):
+		}
 		if full, err := rss(server.pid()); err == nil {
 			r.IdleBytes = float64(full-empty) / float64(status.Opened)
 		}
@@ -93,6 +98,11 @@ func (o options) measure(ctx context.Context, p peer, w work) (result, error) {
 		Rooms: w.rooms, Members: min(w.members, o.members), Rate: w.rate, Window: w.window, Payload: p.content(o.frame),
 		For: o.length, WarmUp: 2 * time.Second, Arrivals: bench.Even, Seed: 1,
 	}, notify)
+	select {
+	case <-server.ended:
+		err = errors.Join(err, fmt.Errorf("the server ended in the run: %s", server.cmd.ProcessState))
+	default:
+	}
 	if err != nil {
 		return r, errors.Join(err, server.complaint())
 	}
@@ -137,14 +147,23 @@ func start(ctx context.Context, p peer, s site) (*process, error) {
 	defer log.Close()
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
+	x := &process{cmd: cmd, log: log.Name(), ended: make(chan struct{})}
+	started := make(chan error)
+	go func() {
+		// The kernel ends the server with the thread that started it, which must
+		// live as long, then.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(x.ended)
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
 		return nil, err
 	}
-	x := &process{cmd: cmd, log: log.Name(), ended: make(chan struct{})}
-	go func() {
-		cmd.Wait()
-		close(x.ended)
-	}()
 	if err := x.listens(ctx, s.addr()); err != nil {
 		x.stop()
 		return nil, errors.Join(err, x.complaint())

@@ -48,7 +48,7 @@ func peers() []peer {
 			envelope: len(`{"push":{"channel":"r0","pub":{"data":"","info":{"user":"","client":"00000000-0000-0000-0000-000000000000"}}}}`) + 4},
 		{name: "parley", program: "parley", command: parleyCommand, path: "/",
 			envelope: len(`{"Type":"MESSAGE","Id":"000000000000","RequestId":"00000000","Attributes":{},"Content":"",`+
-				`"SendTime":"2006-01-02T15:04:05.000Z","Sender":{"UserId":"bench-0","Attributes":{}}}`) + 4},
+				`"SendTime":"2006-01-02T15:04:05.000000000Z","Sender":{"UserId":"bench-0","Attributes":{}}}`) + 4},
 	}
 }
 

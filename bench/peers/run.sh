@@ -57,4 +57,5 @@ get bun "$bun" get_bun
 cd "$root"
 CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o "$build/parley" ./cmd/parley
 go build -o "$build/peers" ./bench/peers
+ulimit -n "$(ulimit -H -n)" 2>/dev/null || true # one descriptor for each connection
 exec "$build/peers" --build "$build" "$@"

@@ -102,8 +102,12 @@ func writeTable(w io.Writer, rows []row, results []result) {
 			fmt.Fprintf(t, "%s\t%s\t–\t–\t–\t–\t–\t–\t–\t–\t–\t–\t\n", x.Work, x.Peer)
 			continue
 		}
-		fmt.Fprintf(t, "%s\t%s\t%.2f\t%.2f–%.2f\t%.2f\t%.1f\t%.1f\t%.0f\t%.1f\t%.0f\t%d\t%d\t\n", x.Work, x.Peer, x.CPU, x.CPULeast, x.CPUMost,
-			x.ToRaw, x.P50, x.P99, x.PerSecond, x.IdleBytes/1024, x.DeliveryBytes, x.Lost, x.Ended)
+		toRaw := "–"
+		if x.ToRaw > 0 {
+			toRaw = fmt.Sprintf("%.2f", x.ToRaw)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%.2f\t%.2f–%.2f\t%s\t%.1f\t%.1f\t%.0f\t%.1f\t%.0f\t%d\t%d\t\n", x.Work, x.Peer, x.CPU, x.CPULeast, x.CPUMost,
+			toRaw, x.P50, x.P99, x.PerSecond, x.IdleBytes/1024, x.DeliveryBytes, x.Lost, x.Ended)
 	}
 	t.Flush()
 	for _, r := range results {
