@@ -118,7 +118,7 @@ type batch struct {
 // flush gives every member what is pending, in one write each unless it is much.
 func (s *shard) flush() {
 	b := s.take()
-	counts := make(map[roomlog.Kind]int, 4)
+	var counts [roomlog.KindControl + 1]int
 	for i, begin := 0, 0; i < len(b.entries); i++ {
 		counts[b.entries[i].kind]++
 		end := b.entries[i].end
@@ -134,7 +134,9 @@ func (s *shard) flush() {
 		begin = end
 	}
 	for kind, n := range counts {
-		s.hub.options.Delivered(kind, n*len(b.members))
+		if n > 0 {
+			s.hub.options.Delivered(roomlog.Kind(kind), n*len(b.members))
+		}
 	}
 	s.finish(b.entries)
 }

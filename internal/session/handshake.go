@@ -177,13 +177,13 @@ func (r *refusal) write(w http.ResponseWriter) {
 }
 
 func (s *Server) accept(w http.ResponseWriter, r *http.Request) error {
-	if err := wsconn.Check(r); err != nil {
+	offered, err := wsconn.Check(r)
+	if err != nil {
 		return err
 	}
 	if s.isDraining() {
 		return errDraining
 	}
-	offered := wsconn.Protocols(r)
 	if len(offered) != 1 {
 		return errNoToken
 	}

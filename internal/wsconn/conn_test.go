@@ -92,7 +92,7 @@ func TestFriendlyClient(t *testing.T) {
 			conns := make(chan *handler, 1)
 			u := upgrader(t, Options{})
 			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				c, err := u.Upgrade(w, r, Protocols(r)[0])
+				c, err := u.Upgrade(w, r, r.Header.Get(headerProtocol))
 				if err != nil {
 					t.Error(err)
 					return

@@ -35,12 +35,13 @@ func (e *HandshakeError) SetHeader(h http.Header) {
 	}
 }
 
-// Check validates a handshake (RFC 6455 §4.2.1) and writes nothing. Its error
-// is a *HandshakeError. The Origin is not looked at: spec: messaging.md §1.
-func Check(r *http.Request) error {
+// Check validates a handshake (RFC 6455 §4.2.1), writes nothing, and returns the
+// offered subprotocols in order over all header lines. Its error is a
+// *HandshakeError. The Origin is not looked at: spec: messaging.md §1.
+func Check(r *http.Request) (offered []string, err error) {
 	key := r.Header[headerKey]
 	version := strings.Join(r.Header[headerVersion], ",")
-	_, protocolErr := protocols(r)
+	offered, fault := protocols(r)
 	const bad, required = http.StatusBadRequest, http.StatusUpgradeRequired
 	for _, rule := range []struct {
 		broken bool
@@ -57,13 +58,13 @@ func Check(r *http.Request) error {
 		{r.Host == "", bad, "Host is missing"},
 		// What follows the header would be taken for frames.
 		{r.ContentLength != 0 || len(r.TransferEncoding) > 0, bad, "request has a body"},
-		{protocolErr != nil, bad, fmt.Sprintf("Sec-WebSocket-Protocol: %v", protocolErr)},
+		{fault != "", bad, fault},
 	} {
 		if rule.broken {
-			return &HandshakeError{Status: rule.status, Reason: rule.reason}
+			return nil, &HandshakeError{Status: rule.status, Reason: rule.reason}
 		}
 	}
-	return nil
+	return offered, nil
 }
 
 // Upgrade answers the handshake with 101 and returns the connection, not yet
@@ -71,10 +72,11 @@ func Check(r *http.Request) error {
 // echoed exactly. After a *HandshakeError nothing has been written; after any
 // other error nothing may be.
 func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request, protocol string) (*Conn, error) {
-	if err := Check(r); err != nil {
+	offered, err := Check(r)
+	if err != nil {
 		return nil, err
 	}
-	if protocol != "" && !slices.Contains(Protocols(r), protocol) {
+	if protocol != "" && !slices.Contains(offered, protocol) {
 		return nil, &HandshakeError{Status: http.StatusBadRequest, Reason: "subprotocol was not offered"}
 	}
 	upgrader := ws.HTTPUpgrader{
@@ -114,32 +116,21 @@ func plain(r *http.Request, protocol string) *http.Request {
 	}
 }
 
-// Protocols are the offered subprotocols in order over all header lines, nil if
-// there are none or if Check refuses the header.
-func Protocols(r *http.Request) []string {
-	offered, err := protocols(r)
-	if err != nil {
-		return nil
-	}
-	return offered
-}
-
-func protocols(r *http.Request) ([]string, error) {
-	var offered []string
+// protocols returns what is wrong with the header, "" for nothing. The value
+// itself stays out of it: it may be a chat token.
+func protocols(r *http.Request) (offered []string, fault string) {
 	for _, p := range elements(r.Header[headerProtocol]) {
-		// The value itself stays out of the error: it may be a chat token.
-		if strings.ContainsFunc(p, notTokenChar) {
-			return nil, fmt.Errorf("subprotocol %d is not a token", len(offered)+1)
-		}
-		if len(offered) == maxProtocols {
-			return nil, fmt.Errorf("more than %d subprotocols", maxProtocols)
-		}
-		if slices.Contains(offered, p) {
-			return nil, fmt.Errorf("subprotocol %d is offered twice", len(offered)+1)
+		switch {
+		case strings.ContainsFunc(p, notTokenChar):
+			return nil, fmt.Sprintf("Sec-WebSocket-Protocol: subprotocol %d is not a token", len(offered)+1)
+		case len(offered) == maxProtocols:
+			return nil, fmt.Sprintf("Sec-WebSocket-Protocol: more than %d subprotocols", maxProtocols)
+		case slices.Contains(offered, p):
+			return nil, fmt.Sprintf("Sec-WebSocket-Protocol: subprotocol %d is offered twice", len(offered)+1)
 		}
 		offered = append(offered, p)
 	}
-	return offered, nil
+	return offered, ""
 }
 
 // elements splits comma-separated lists, dropping empty elements (RFC 9110 §5.6.1.2).

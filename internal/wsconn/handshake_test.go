@@ -18,10 +18,10 @@ func TestHandshakes(t *testing.T) {
 	u := upgrader(t, Options{})
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var protocol string
-		if offered := Protocols(r); len(offered) > 0 {
+		offered, checked := Check(r)
+		if len(offered) > 0 {
 			protocol = offered[0]
 		}
-		checked := Check(r)
 		c, err := u.Upgrade(w, r, protocol)
 		if diff := cmp.Diff(checked, err); diff != "" {
 			t.Errorf("Check and Upgrade differ: %s", diff)
@@ -162,7 +162,8 @@ func TestHandshakes(t *testing.T) {
 func TestHTTP2IsNoHandshake(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.ProtoMajor, r.ProtoMinor = 2, 0
-	he, ok := errors.AsType[*HandshakeError](Check(r))
+	_, err := Check(r)
+	he, ok := errors.AsType[*HandshakeError](err)
 	if !ok || he.Status != http.StatusBadRequest {
 		t.Errorf("got %v", he)
 	}
@@ -181,13 +182,17 @@ func TestProtocolThatWasNotOfferedIsNotEchoed(t *testing.T) {
 }
 
 func TestProtocolsInOrderOverAllLines(t *testing.T) {
-	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(handshake)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.Header[headerProtocol] = []string{" a ,\tb", "c"}
-	if diff := cmp.Diff([]string{"a", "b", "c"}, Protocols(r)); diff != "" {
-		t.Error(diff)
+	offered, err := Check(r)
+	if diff := cmp.Diff([]string{"a", "b", "c"}, offered); diff != "" || err != nil {
+		t.Error(err, diff)
 	}
 	r.Header[headerProtocol] = []string{"a", "b c"}
-	if got := Protocols(r); got != nil {
-		t.Errorf("got %q", got)
+	if offered, err := Check(r); offered != nil || err == nil {
+		t.Errorf("got %q, %v", offered, err)
 	}
 }
