@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -368,5 +367,3 @@ func (e *engine) merged(pick func(*loop) *hdrhistogram.Histogram) *hdrhistogram.
 	}
 	return sum
 }
-
-var errNoSuchFD = errors.New("raw sockets are not supported on this system")

@@ -2,7 +2,12 @@
 
 package bench
 
-import "net/netip"
+import (
+	"errors"
+	"net/netip"
+)
+
+var errNoSuchFD = errors.New("raw sockets are not supported on this system")
 
 const rawSupported = false
 
