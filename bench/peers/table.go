@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 )
@@ -23,6 +24,7 @@ type row struct {
 	ToRaw         float64 `json:"cpu_to_raw"`
 	P50           float64 `json:"p50_ms"` // from when a message was meant to be sent
 	P99           float64 `json:"p99_ms"`
+	Late          float64 `json:"send_lag_p99_ms"` // how late the load itself was
 	PerSecond     float64 `json:"deliveries_per_second"`
 	IdleBytes     float64 `json:"idle_bytes_per_connection"`
 	DeliveryBytes float64 `json:"bytes_per_delivery"`
@@ -43,7 +45,7 @@ func summarize(results []result) []row {
 
 func summary(results []result, work, peer string) row {
 	x := row{Work: work, Peer: peer}
-	var cpu, ratio, p50, p99, rate, idle, size []float64
+	var cpu, ratio, p50, p99, late, rate, idle, size []float64
 	for _, r := range results {
 		if r.Work != work || r.Peer != peer || r.Report == nil || r.Report.Messages == nil {
 			continue
@@ -60,6 +62,7 @@ func summary(results []result, work, peer string) row {
 		}
 		p50 = append(p50, r.Report.Latency["deliver"].P50)
 		p99 = append(p99, r.Report.Latency["deliver"].P99)
+		late = append(late, r.Report.Latency["send_lag"].P99)
 		rate = append(rate, r.Report.Window.PerSecond)
 		idle = append(idle, r.IdleBytes)
 		size = append(size, r.DeliveryBytes)
@@ -68,6 +71,7 @@ func summary(results []result, work, peer string) row {
 		x.CPULeast, x.CPUMost = slices.Min(cpu), slices.Max(cpu)
 	}
 	x.CPU, x.ToRaw, x.P50, x.P99 = median(cpu), median(ratio), median(p50), median(p99)
+	x.Late = median(late)
 	x.PerSecond, x.IdleBytes, x.DeliveryBytes = median(rate), median(idle), median(size)
 	return x
 }
@@ -96,18 +100,14 @@ func median(values []float64) float64 {
 
 func writeTable(w io.Writer, rows []row, results []result) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "work\tserver\tCPU-s/M\tleast–most\t× raw\tp50 ms\tp99 ms\tdeliveries/s\tidle KB\tbytes\tlost\tended\t")
+	fmt.Fprintln(t, "work\tserver\tCPU-s/M\tleast–most\t× raw\tp50 ms\tp99 ms\tlate ms\tdeliveries/s\tidle KB\tbytes\tlost\tended\t")
 	for _, x := range rows {
 		if x.Runs == 0 {
-			fmt.Fprintf(t, "%s\t%s\t–\t–\t–\t–\t–\t–\t–\t–\t–\t–\t\n", x.Work, x.Peer)
+			fmt.Fprintf(t, "%s\t%s\t–\t–\t–\t–\t–\t–\t–\t–\t–\t–\t–\t\n", x.Work, x.Peer)
 			continue
 		}
-		toRaw := "–"
-		if x.ToRaw > 0 {
-			toRaw = fmt.Sprintf("%.2f", x.ToRaw)
-		}
-		fmt.Fprintf(t, "%s\t%s\t%.2f\t%.2f–%.2f\t%s\t%.1f\t%.1f\t%.0f\t%.1f\t%.0f\t%d\t%d\t\n", x.Work, x.Peer, x.CPU, x.CPULeast, x.CPUMost,
-			toRaw, x.P50, x.P99, x.PerSecond, x.IdleBytes/1024, x.DeliveryBytes, x.Lost, x.Ended)
+		fmt.Fprintf(t, "%s\t%s\t%.2f\t%.2f–%.2f\t%s\t%s\t%s\t%s\t%.0f\t%.1f\t%.0f\t%d\t%d\t\n", x.Work, x.Peer, x.CPU, x.CPULeast, x.CPUMost,
+			known(x.ToRaw, 2), known(x.P50, 1), known(x.P99, 1), known(x.Late, 1), x.PerSecond, x.IdleBytes/1024, x.DeliveryBytes, x.Lost, x.Ended)
 	}
 	t.Flush()
 	for _, r := range results {
@@ -115,6 +115,15 @@ func writeTable(w io.Writer, rows []row, results []result) {
 			fmt.Fprintf(w, "%s %d %s: %s\n", r.Work, r.Repeat, r.Peer, fault)
 		}
 	}
+}
+
+// known writes a figure that there may be none of: a server that is seconds
+// behind delivers nothing that was meant for the measured time.
+func known(x float64, decimals int) string {
+	if x == 0 {
+		return "–"
+	}
+	return strconv.FormatFloat(x, 'f', decimals, 64)
 }
 
 // fault says why a run is not to be trusted; "" if every viewer got everything.
