@@ -181,7 +181,7 @@ func printCosts(w io.Writer, r *bench.Report) {
 		perConn    float64
 	}{
 		{"server", r.Server, r.CPUPerMillion, r.BytesPerConnection},
-		{"generator", r.Generator, r.GeneratorPerMillion, r.GeneratorBytesPerConn},
+		{"generator", r.Generator, r.GeneratorPerMillion, 0},
 	} {
 		if c.cost == nil {
 			continue

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -314,6 +315,12 @@ func TestRefusedUpFront(t *testing.T) {
 		r, err := bench.Fanout(t.Context(), tg, o, quiet)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, %v; want %q in it", tt.name, r, err, tt.want)
+		}
+	}
+	if owned := here(); runtime.GOOS == "linux" {
+		owned.URLs = []string{"ws://[::1]:1"}
+		if err := owned.Check(1 << 17); err == nil || !strings.Contains(err.Error(), "do not fit") {
+			t.Errorf("131,072 connections from one address: %v", err)
 		}
 	}
 	owned := here()

@@ -25,13 +25,9 @@ func (r *Report) judge() {
 	}
 }
 
-// memory fills in what connections cost in memory.
+// memory fills in what connections cost the server in memory.
 func (r *Report) memory(empty, full reading, conns int) {
-	if conns == 0 {
-		return
-	}
-	r.GeneratorBytesPerConn = float64(full.own.rss-empty.own.rss) / float64(conns)
-	if empty.known && full.known {
+	if conns > 0 && empty.known && full.known {
 		r.BytesPerConnection = float64(full.server.rss-empty.server.rss) / float64(conns)
 	}
 }

@@ -29,11 +29,10 @@ type Report struct {
 	Server    *Cost `json:"server,omitempty"`
 	Generator *Cost `json:"generator,omitempty"`
 	// CPU-seconds per million of what the run counts (Unit), over the window.
-	Unit                  string  `json:"unit"` // delivery, handshake or operation
-	CPUPerMillion         float64 `json:"cpu_per_million"`
-	GeneratorPerMillion   float64 `json:"generator_cpu_per_million"`
-	BytesPerConnection    float64 `json:"server_bytes_per_connection,omitempty"`
-	GeneratorBytesPerConn float64 `json:"generator_bytes_per_connection,omitempty"`
+	Unit                string  `json:"unit"` // delivery, handshake or operation
+	CPUPerMillion       float64 `json:"cpu_per_million"`
+	GeneratorPerMillion float64 `json:"generator_cpu_per_million"`
+	BytesPerConnection  float64 `json:"server_bytes_per_connection,omitempty"`
 
 	Problems   []string    `json:"problems"` // why the run failed, in sentences
 	Assertions []Assertion `json:"assertions,omitempty"`

@@ -63,12 +63,34 @@ func (t *Target) Check(conns int) error {
 		return fmt.Errorf("%d connections do not fit: this process may open %d files, and needs %d of them for itself; raise ulimit -n or ask for at most %d",
 			conns, limit, spare, max(0, limit-spare))
 	}
-	room := ports() * max(1, len(t.Locals)) * max(1, len(t.URLs))
+	room := ports() * max(1, len(t.sources(conns))) * max(1, len(t.URLs))
 	if conns > room {
 		return fmt.Errorf("%d connections do not fit: one source address has %d ports for one destination; add addresses with --local-addr or --url",
 			conns, ports())
 	}
 	return nil
+}
+
+// sources returns the addresses to connect from; none for the system's choice.
+// Linux looks for a free port in time that grows once half of them are taken.
+// All of 127.0.0.0/8 is this machine there, so a target on it gets as many
+// addresses as it takes to stay below.
+func (t *Target) sources(conns int) []netip.Addr {
+	half := ports() / 2 * max(1, len(t.URLs))
+	if len(t.Locals) > 0 || !rawSupported || conns <= half {
+		return t.Locals
+	}
+	for _, raw := range t.URLs {
+		p, err := resolve(raw)
+		if err != nil || !p.addr.Addr().Is4() || !p.addr.Addr().IsLoopback() {
+			return nil
+		}
+	}
+	var list []netip.Addr
+	for i := range min(250, conns/half+1) {
+		list = append(list, netip.AddrFrom4([4]byte{127, 0, 0, byte(1 + i)}))
+	}
+	return list
 }
 
 // mayLoad lets through this machine, and what the user says is theirs.
