@@ -36,7 +36,7 @@ type Options struct {
 	// as overloaded: 256 KiB.
 	MaxPending int
 	// Window is how long the entries of a busy room may wait to share a write to
-	// each member; 0 is never.
+	// each member, in a room of thousands up to five times as long; 0 is never.
 	Window time.Duration
 	// Delivered, if not nil, is told of each flush how many entries of a kind
 	// it gave to members. It must not block.

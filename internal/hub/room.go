@@ -90,9 +90,9 @@ func (r *room) Deliver(_ roomlog.Room, e roomlog.Entry) {
 	}
 	now := time.Now()
 	encoded := wsconn.AppendText(make([]byte, 0, len(e.Payload)+maxHeader), e.Payload)
-	busy := r.busy(now)
+	window := r.window(now)
 	for _, s := range *r.shards.Load() {
-		s.append(&e, encoded, now, busy)
+		s.append(&e, encoded, now, window)
 	}
 }
 
@@ -101,10 +101,24 @@ func (r *room) Deliver(_ roomlog.Room, e roomlog.Entry) {
 // likely to come within the window.
 const busyDeliveries = 10_000
 
-func (r *room) busy(now time.Time) bool {
+// The window is for rooms of up to wideRoom members. To write to more takes so
+// long in itself that waiting as long adds little, saves writes, and leaves the
+// cores to others meanwhile: their window is wider, up to widest times.
+const (
+	wideRoom = 2_000
+	widest   = 5
+)
+
+// window is how long the entry that comes now may wait for others.
+func (r *room) window(now time.Time) time.Duration {
 	r.gap += (min(now.Sub(r.last), time.Second) - r.gap) / 4
 	r.last = now
-	return r.gap <= 2*r.hub.options.Window && time.Duration(r.size.Load())*time.Second >= busyDeliveries*r.gap
+	size := time.Duration(r.size.Load())
+	window := r.hub.options.Window * min(max(size, wideRoom), widest*wideRoom) / wideRoom
+	if r.gap > 2*window || size*time.Second < busyDeliveries*r.gap {
+		return 0
+	}
+	return window
 }
 
 func (r *room) overloaded(most int) bool {

@@ -24,8 +24,8 @@ type shard struct {
 	// knows by it which they were.
 	generation uint64
 
-	first time.Time // when the oldest pending entry came
-	busy  bool      // the room was, at the newest entry
+	first  time.Time     // when the oldest pending entry came
+	window time.Duration // the room's, at the newest entry
 }
 
 // entry is an entry in pending: its frame ends at byte end.
@@ -71,10 +71,10 @@ func (s *shard) remove(m *Member) {
 
 // append queues an entry for every member; encoded is its frame, shared with
 // other shards.
-func (s *shard) append(e *roomlog.Entry, encoded []byte, now time.Time, busy bool) {
+func (s *shard) append(e *roomlog.Entry, encoded []byte, now time.Time, window time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.busy = busy
+	s.window = window
 	if len(s.members) == 0 {
 		return
 	}
@@ -94,10 +94,10 @@ func (s *shard) append(e *roomlog.Entry, encoded []byte, now time.Time, busy boo
 // due is when what is pending should be written: at once, or, in a busy room,
 // when the window that began with the oldest entry is over.
 func (s *shard) due(now time.Time) time.Time {
-	if !s.busy || len(s.pending) >= maxWrite {
+	if s.window == 0 || len(s.pending) >= maxWrite {
 		return now
 	}
-	return s.first.Add(s.hub.options.Window)
+	return s.first.Add(s.window)
 }
 
 func (s *shard) behind() int {

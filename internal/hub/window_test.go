@@ -13,8 +13,10 @@ import (
 const window = 20 * time.Millisecond
 
 // crowd makes a room that is busy at a message every 5 ms and quiet at one a second.
-func crowd(b bench) []*conn {
-	conns := make([]*conn, 300)
+func crowd(b bench) []*conn { return b.members(300) }
+
+func (b bench) members(n int) []*conn {
+	conns := make([]*conn, n)
 	for i := range conns {
 		conns[i] = &conn{}
 		b.join(fmt.Sprint(i), conns[i])
@@ -60,6 +62,26 @@ func TestNoMessageWaitsLongerThanTheWindow(t *testing.T) {
 		}
 		if waited := time.Since(begun); waited > window {
 			t.Errorf("waited %v", waited)
+		}
+	})
+}
+
+// Writing to many takes long, so their messages wait longer for each other.
+func TestAWideRoomHasAWiderWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, hub.Options{Window: window})
+		c := b.members(6000)[0]
+		for i := range 300 {
+			b.message(fmt.Sprint(i))
+			time.Sleep(20 * time.Millisecond)
+		}
+		time.Sleep(3 * window)
+		synctest.Wait()
+		if n := len(c.ids()); n != 300 {
+			t.Fatalf("%d messages came, want 300", n)
+		}
+		if c.writes > 110 || c.writes < 70 {
+			t.Errorf("%d writes for 300 messages, want about four messages in each window of %v", c.writes, 3*window)
 		}
 	})
 }
