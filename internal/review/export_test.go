@@ -5,3 +5,6 @@ var Parse = parse
 
 // Plain is plain for tests.
 func Plain(s string) string { return string(plain(s)) }
+
+// Normal is normal for tests.
+var Normal = normal

@@ -1,9 +1,12 @@
 package review
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -51,6 +54,22 @@ func (r *Reviewer) usesEnvironment() bool {
 	return false
 }
 
+// ownBody gives each request a body that only the transport closes. The SDK closes
+// its own as soon as the answer's header is there; when that is before the
+// transport is done with the request, the connection is lost.
+type ownBody struct{ client *http.Client }
+
+// Do implements lambda.HTTPClient.
+func (o ownBody) Do(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	own := r.WithContext(r.Context())
+	own.Body = io.NopCloser(bytes.NewReader(body))
+	return o.client.Do(own)
+}
+
 // newLambda returns the caller of the function that the URI, or else the
 // endpoint, names.
 func (r *Reviewer) newLambda(e endpoint, uri string, configured bool) caller {
@@ -60,7 +79,7 @@ func (r *Reviewer) newLambda(e endpoint, uri string, configured bool) caller {
 	}
 	o := lambda.Options{
 		Region:           region,
-		HTTPClient:       r.client,
+		HTTPClient:       ownBody{r.client},
 		Retryer:          aws.NopRetryer{}, // there is no time for a second try
 		RetryMaxAttempts: 1,
 		Credentials:      r.credentials,
