@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/parleychat/parley/internal/config"
+	"github.com/parleychat/parley/internal/review"
 	"github.com/parleychat/parley/internal/server"
 )
 
@@ -53,9 +54,9 @@ func configCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			reviewer, err := server.NewReviewer(cmd.Context(), c, false, nil, slog.New(slog.DiscardHandler))
+			reviewer, err := review.New(cmd.Context(), server.ReviewOptions(c, false, slog.New(slog.DiscardHandler)))
 			if err != nil {
-				return err
+				return fmt.Errorf("message review: %w", err)
 			}
 			reviewer.Close()
 			fmt.Fprintln(cmd.OutOrStdout(), "ok")

@@ -65,8 +65,8 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 	if err := s.loadKeys(dev); err != nil {
 		return nil, err
 	}
-	if s.reviewer, err = NewReviewer(ctx, c, dev, nil, logger); err != nil {
-		return nil, err
+	if s.reviewer, err = review.New(ctx, ReviewOptions(c, dev, logger)); err != nil {
+		return nil, fmt.Errorf("message review: %w", err)
 	}
 	defer func() {
 		if err != nil {
