@@ -56,7 +56,7 @@ func configCommand() *cobra.Command {
 			}
 			reviewer, err := review.New(cmd.Context(), server.ReviewOptions(c, false, slog.New(slog.DiscardHandler)))
 			if err != nil {
-				return fmt.Errorf("message review: %w", err)
+				return usageError{fmt.Errorf("message review: %w", err)}
 			}
 			reviewer.Close()
 			fmt.Fprintln(cmd.OutOrStdout(), "ok")
