@@ -65,10 +65,20 @@ func (r *Reviewer) handler(uri string) *handler {
 		for uri, old := range r.handlers {
 			if now.Sub(old.used) > idle && old.reviews.Load() == 0 {
 				delete(r.handlers, uri)
+				r.forgotten(old)
 			}
 		}
 	}
 	return h
+}
+
+// forgotten tells that a handler's open circuits are no more.
+func (r *Reviewer) forgotten(h *handler) {
+	for _, l := range h.links {
+		if l.circuit != nil && l.circuit.State() != gobreaker.StateClosed {
+			r.options.CircuitChanged(h.uri, false)
+		}
+	}
 }
 
 func (r *Reviewer) newHandler(uri string) *handler {

@@ -93,8 +93,8 @@ type Options struct {
 	// Observe hears of every endpoint of every review, from many goroutines at
 	// once. It must not wait.
 	Observe func(Observation)
-	// CircuitChanged hears that a handler's circuit opened or closed. It must
-	// not wait.
+	// CircuitChanged hears that a circuit of a handler opened or closed. It must
+	// not wait, nor call the reviewer.
 	CircuitChanged func(uri string, open bool)
 	Logger         *slog.Logger
 }

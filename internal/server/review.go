@@ -31,3 +31,21 @@ func ReviewOptions(c *config.Config, dev bool, logger *slog.Logger) review.Optio
 func acceptUnresolved(c *config.Config, dev bool) bool {
 	return c.ReviewUnresolved == "accept" || dev && !c.Explicit("review-unresolved")
 }
+
+// reviewed counts what an endpoint did, or why it was not asked
+// (spec: monitoring.md §4).
+func (s *Server) reviewed(o review.Observation) {
+	switch o.Failure.Metric() {
+	case review.InvocationErrors:
+		s.metrics.ReviewNotInvoked(o.URI, o.Failure.String())
+	case review.ResponseValidationErrors:
+		s.metrics.ReviewInvalid(o.URI)
+	}
+	switch o.Failure {
+	case review.FunctionError:
+		s.metrics.ReviewFunctionFailed(o.URI)
+	case review.Overloaded, review.CircuitOpen, review.NotFound:
+		return // nobody may have been asked
+	}
+	s.metrics.Reviewed(o.Duration)
+}

@@ -135,6 +135,47 @@ func TestMessagesAreReviewed(t *testing.T) {
 	}
 }
 
+// spec: monitoring.md §4: every failure by the metric that IVS Chat counts it by.
+func TestReviewsAreCounted(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var e event
+		json.NewDecoder(r.Body).Decode(&e)
+		switch e.Content {
+		case "status":
+			w.WriteHeader(http.StatusBadGateway)
+		case "function":
+			w.Header().Set("X-Amz-Function-Error", "Unhandled")
+		case "ok":
+			json.NewEncoder(w).Encode(verdict{"ALLOW", "ok", nil})
+		}
+	}))
+	t.Cleanup(s.Close)
+	r := start(t, func(c *config.Config) {
+		handlers(t, nil)(c)
+		c.Quotas = "none"
+		c.ReviewHandlers[0].Endpoints = []string{"builtin:links", "lambda+" + s.URL}
+	})
+	room := r.reviewed(ivschat.FallbackResultAllow)
+	url, ana := r.metrics(), r.connect(room, "ana")
+	for i, content := range []string{"ok", "function", "invalid", "status", "status", "status", "status", "status", "circuit", "evil.com"} {
+		r.say(ana, fmt.Sprint(i), content)
+		r.read(ana)
+	}
+	got, _ := scrape(t, url)
+	uri := fmt.Sprintf("{uri=%q}", *room.MessageReviewHandler.URI)
+	cause := func(name string) string {
+		return fmt.Sprintf("review_invocation_errors_total{cause=%q,uri=%q}", name, *room.MessageReviewHandler.URI)
+	}
+	for name, want := range map[string]float64{
+		cause("status"): 5, cause("circuit"): 1, "review_response_invalid_total" + uri: 1,
+		"review_function_errors_total" + uri: 1, "review_circuit_open" + uri: 1, "review_duration_seconds": 18,
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %v, want %v", name, got[name], want)
+		}
+	}
+}
+
 // Reviews of one sender run side by side, and what they let through keeps its
 // order; meanwhile the session reads on, and other rooms notice nothing.
 func TestASlowHandlerDelaysOnlyItsMessages(t *testing.T) {

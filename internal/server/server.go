@@ -65,7 +65,9 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 	if err := s.loadKeys(dev); err != nil {
 		return nil, err
 	}
-	if s.reviewer, err = review.New(ctx, ReviewOptions(c, dev, logger)); err != nil {
+	reviews := ReviewOptions(c, dev, logger)
+	reviews.Observe, reviews.CircuitChanged = s.reviewed, s.metrics.ReviewCircuit
+	if s.reviewer, err = review.New(ctx, reviews); err != nil {
 		return nil, fmt.Errorf("message review: %w", err)
 	}
 	defer func() {

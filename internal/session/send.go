@@ -3,6 +3,7 @@ package session
 import (
 	"sync/atomic"
 
+	"github.com/parleychat/parley/internal/limit"
 	"github.com/parleychat/parley/ivschat/messaging"
 )
 
@@ -24,6 +25,7 @@ func (s *session) sendMessage(r *messaging.Request) error {
 	order := &s.rates.sends
 	waiting := order.waiting.Load()
 	if waiting >= maxSends {
+		s.server.options.Observer.Throttled(limit.QuotaReviews)
 		return &messaging.Error{Code: messaging.ErrorThrottled, Message: messaging.TextThrottled}
 	}
 	rest, err := s.server.options.Chat.SendMessage(s.server.ctx, s.user, r, waiting > 0)
