@@ -33,9 +33,9 @@ func (b *builtin) review(q *Request) (reason string, denied bool) {
 }
 
 // newBuiltin makes the handler that an endpoint names.
-func newBuiltin(e endpoint) (*builtin, error) {
+func newBuiltin(e endpoint, f *folder) (*builtin, error) {
 	makers := map[string]struct {
-		make   func(options) (judge, error)
+		make   func(options, *folder) (judge, error)
 		reason string
 		takes  []string
 	}{
@@ -52,7 +52,7 @@ func newBuiltin(e endpoint) (*builtin, error) {
 			return nil, fmt.Errorf("%s has no option %q; it takes reason, %s", e.name, name, strings.Join(m.takes, ", "))
 		}
 	}
-	j, err := m.make(options(e.values))
+	j, err := m.make(options(e.values), f)
 	if err != nil {
 		return nil, err
 	}

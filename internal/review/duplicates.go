@@ -15,6 +15,7 @@ const maxDuplicates = 1 << 16
 // within the window. A text is the same if its plain form is.
 type duplicates struct {
 	window time.Duration
+	fold   *folder
 	seed   maphash.Seed
 
 	mu sync.Mutex // guards what follows
@@ -24,9 +25,9 @@ type duplicates struct {
 	turned       time.Time
 }
 
-func newDuplicates(o options) (judge, error) {
+func newDuplicates(o options, f *folder) (judge, error) {
 	d := &duplicates{
-		window: 30 * time.Second, seed: maphash.MakeSeed(),
+		window: 30 * time.Second, fold: f, seed: maphash.MakeSeed(),
 		newer: map[uint64]time.Time{}, older: map[uint64]time.Time{}, turned: time.Now(),
 	}
 	if text := o.one("window"); text != "" {
@@ -41,7 +42,7 @@ func newDuplicates(o options) (judge, error) {
 // denies implements judge.
 func (d *duplicates) denies(q *Request) bool {
 	type message struct{ room, user, text string }
-	key := maphash.Comparable(d.seed, message{q.RoomARN, q.Sender.UserID, string(bytes.TrimSpace(plain(q.Content)))})
+	key := maphash.Comparable(d.seed, message{q.RoomARN, q.Sender.UserID, string(bytes.TrimSpace(d.fold.plain(q.Content)))})
 	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -2,6 +2,7 @@ package review
 
 import (
 	"strings"
+	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
 
@@ -10,57 +11,110 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
+// folder makes plain text of text. What libraries say of a rune is kept, by
+// pages of 256 runes, as it costs a microsecond or two; what is kept is at most
+// some megabytes.
+type folder struct {
+	pages [0x20000 / pageSize]atomic.Pointer[page]
+}
+
+const pageSize = 256
+
+type page [pageSize]string
+
 // plain returns what text looks like to a reader in a hurry, for comparison
 // with other plain text only: letters without case, accents and tricks of
 // Unicode, look-alikes of other scripts as one letter (UTS #39), digits among
 // letters as the letters they pass for, single spaces, nothing invisible.
-func plain(text string) []byte {
-	if !isASCII(text) {
-		text = cases.Fold().String(norm.NFKD.String(text))
-	}
+func (f *folder) plain(text string) []byte {
 	form := make([]byte, 0, len(text)+8)
 	for len(text) > 0 {
 		r, size := utf8.DecodeRuneInString(text)
 		text = text[size:]
-		form = appendPlain(form, r, text)
+		if r < utf8.RuneSelf {
+			form = appendASCII(form, byte(r), text)
+			continue
+		}
+		switch like := f.form(r); {
+		case len(like) == 1:
+			form = appendASCII(form, like[0], text)
+		default:
+			form = append(form, like...)
+		}
 	}
 	return form
 }
 
-// appendPlain appends the plain form of a rune that rest follows.
-func appendPlain(form []byte, r rune, rest string) []byte {
+// appendASCII appends the plain form of a character that rest follows.
+func appendASCII(form []byte, c byte, rest string) []byte {
 	switch {
-	case 'a' <= r && r <= 'z':
-		return append(form, byte(r))
-	case 'A' <= r && r <= 'Z':
-		return append(form, byte(r)+'a'-'A')
-	case r == '0' && amongLetters(form, rest):
+	case 'A' <= c && c <= 'Z':
+		return append(form, c+'a'-'A')
+	case c == '0' && amongLetters(form, rest):
 		return append(form, 'o')
-	case (r == '1' || r == '|') && amongLetters(form, rest):
+	case (c == '1' || c == '|') && amongLetters(form, rest):
 		return append(form, 'l')
-	case unicode.IsSpace(r):
+	case c == ' ' || '\t' <= c && c <= '\r':
 		if len(form) > 0 && form[len(form)-1] == ' ' {
 			return form
 		}
 		return append(form, ' ')
-	case r < utf8.RuneSelf:
-		return append(form, byte(r))
-	case ignorable(r) || accent(r):
-		return form
 	}
-	like := confusable.GetReplacement(r)
-	if like == "" {
-		return utf8.AppendRune(form, r)
+	return append(form, c)
+}
+
+// form returns the plain form of a rune that is not ASCII.
+func (f *folder) form(r rune) string {
+	if int(r) >= len(f.pages)*pageSize {
+		return formOf(r)
 	}
-	if like == "rn" { // m is written so in the table, but here ASCII stays as it is
-		return append(form, 'm')
+	at := &f.pages[r/pageSize]
+	p := at.Load()
+	if p == nil {
+		p = &page{}
+		for i := range p {
+			p[i] = formOf(r/pageSize*pageSize + rune(i))
+		}
+		at.Store(p) // two may do this at once: they store the same
 	}
-	for _, r := range cases.Fold().String(norm.NFKD.String(like)) {
-		if !accent(r) {
-			form = utf8.AppendRune(form, r)
+	return p[r%pageSize]
+}
+
+func formOf(r rune) string {
+	if !utf8.ValidRune(r) {
+		return ""
+	}
+	var form []byte
+	for _, r := range cases.Fold().String(norm.NFKD.String(string(r))) {
+		switch {
+		case ignorable(r) || accent(r):
+		case unicode.IsSpace(r):
+			form = append(form, ' ')
+		default:
+			form = append(form, lookAlike(r)...)
 		}
 	}
-	return form
+	return string(form)
+}
+
+// lookAlike returns what UTS #39 takes a folded rune for.
+func lookAlike(r rune) string {
+	like := ""
+	if r >= utf8.RuneSelf { // ASCII is only itself
+		like = confusable.GetReplacement(r)
+	}
+	switch like {
+	case "":
+		return string(r)
+	case "rn": // so the table writes m
+		return "m"
+	}
+	return strings.Map(func(r rune) rune {
+		if accent(r) {
+			return -1
+		}
+		return r
+	}, cases.Fold().String(norm.NFKD.String(like)))
 }
 
 // normal returns text for regular expressions: compatibility forms composed

@@ -20,7 +20,7 @@ type links struct {
 	domains []string // ".example.com": the hosts under it
 }
 
-func newLinks(o options) (judge, error) {
+func newLinks(o options, _ *folder) (judge, error) {
 	l := &links{find: xurls.Relaxed(), exact: map[string]bool{}}
 	for _, value := range o["allow"] {
 		for text := range strings.SplitSeq(value, ",") {
@@ -39,37 +39,46 @@ func newLinks(o options) (judge, error) {
 	return l, nil
 }
 
-// denies implements judge.
+// denies implements judge. Looking for links costs some microseconds for each
+// character, so only words that may have one are looked at.
 func (l *links) denies(q *Request) bool {
-	text := normal(q.Content)
-	if !maybeLink(text) {
-		return false
-	}
-	text = strings.ReplaceAll(text, "。", ".") // browsers take it for a dot
-	at := 0
-	for _, found := range l.find.FindAllStringIndex(text, -1) {
-		if strings.Contains(text[at:found[0]], "://") || !l.allowed(text[found[0]:found[1]]) {
-			return true
-		}
-		at = found[1]
-	}
-	return strings.Contains(text[at:], "://")
-}
-
-// maybeLink tells whether there is a dot or a colon inside a word: without one
-// there is no link, and most messages have none.
-func maybeLink(text string) bool {
-	for i, r := range text {
-		if r != '.' && r != ':' && r != '。' {
-			continue
-		}
-		before, _ := utf8.DecodeLastRuneInString(text[:i])
-		after, _ := utf8.DecodeRuneInString(text[i+utf8.RuneLen(r):])
-		if after != utf8.RuneError && !unicode.IsSpace(after) && (r == ':' || before != utf8.RuneError && !unicode.IsSpace(before)) {
+	text := strings.ReplaceAll(normal(q.Content), "。", ".") // browsers take it for a dot
+	for word := range strings.FieldsSeq(text) {
+		if maybeLink(word) && l.deniesWord(word) {
 			return true
 		}
 	}
 	return false
+}
+
+func (l *links) deniesWord(word string) bool {
+	at := 0
+	for _, found := range l.find.FindAllStringIndex(word, -1) {
+		if strings.Contains(word[at:found[0]], "://") || !l.allowed(word[found[0]:found[1]]) {
+			return true
+		}
+		at = found[1]
+	}
+	return strings.Contains(word[at:], "://")
+}
+
+// maybeLink tells whether a word has a dot with a letter after it, the dots of an
+// address, or a scheme.
+func maybeLink(word string) bool {
+	dots := 0
+	for i := range len(word) {
+		if word[i] != '.' || i == 0 {
+			continue
+		}
+		after, _ := utf8.DecodeRuneInString(word[i+1:])
+		if unicode.IsLetter(after) {
+			return true
+		}
+		if unicode.IsDigit(after) {
+			dots++
+		}
+	}
+	return dots >= 3 || strings.Contains(word, "://")
 }
 
 func (l *links) allowed(link string) bool {

@@ -169,6 +169,7 @@ func (r *Reviewer) compile(o Options) (errs []error) {
 		}
 		routes = append(routes[:len(routes):len(routes)], Route{Pattern: "arn:aws:lambda:*", Endpoints: []string{endpoint}, configured: true})
 	}
+	fold := &folder{}
 	for _, from := range routes {
 		compiled := route{pattern: from.Pattern, configured: from.configured}
 		for _, text := range from.Endpoints {
@@ -177,7 +178,7 @@ func (r *Reviewer) compile(o Options) (errs []error) {
 				err = r.permitted(e)
 			}
 			if err == nil && e.kind == kindBuiltin && r.builtins[text] == nil {
-				r.builtins[text], err = newBuiltin(e)
+				r.builtins[text], err = newBuiltin(e, fold)
 			}
 			if err != nil {
 				errs = append(errs, fmt.Errorf("review handler %s: %s: %w", from.Pattern, text, err))

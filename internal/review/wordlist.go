@@ -29,12 +29,13 @@ const (
 // is read again when it changes.
 type wordlist struct {
 	file    string
+	fold    *folder
 	current atomic.Pointer[words]
 	seen    os.FileInfo // refresh's alone
 }
 
-func newWordlist(o options) (judge, error) {
-	w := &wordlist{file: o.one("file")}
+func newWordlist(o options, f *folder) (judge, error) {
+	w := &wordlist{file: o.one("file"), fold: f}
 	if w.file == "" {
 		return nil, errors.New("wordlist needs a file: builtin:wordlist?file=words.txt")
 	}
@@ -63,7 +64,7 @@ func (w *wordlist) refresh() (changed bool, err error) {
 		return false, err
 	}
 	defer f.Close()
-	read, err := readWords(f)
+	read, err := readWords(f, w.fold)
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", w.file, err)
 	}
@@ -116,6 +117,7 @@ func (r *Reviewer) watch() {
 
 // words is what a file says.
 type words struct {
+	fold        *folder
 	automaton   ahocorasick.AhoCorasick
 	patterns    []pattern // by their number in the automaton
 	expressions []*regexp.Regexp
@@ -134,8 +136,8 @@ type edges struct{ left, right bool }
 
 // readWords reads a file: a word or phrase on each line, with * at an end where it
 // may go on; /expression/; # comment.
-func readWords(from io.Reader) (*words, error) {
-	w := &words{}
+func readWords(from io.Reader, fold *folder) (*words, error) {
+	w := &words{fold: fold}
 	byText := map[string]int{}
 	add := func(text string) *pattern {
 		i, ok := byText[text]
@@ -176,7 +178,7 @@ func (w *words) add(line string, add func(string) *pattern) error {
 	}
 	word, right := strings.CutSuffix(line, "*")
 	word, left := strings.CutPrefix(word, "*")
-	text := strings.TrimSpace(string(plain(word)))
+	text := strings.TrimSpace(string(w.fold.plain(word)))
 	if text == "" {
 		return errors.New("has nothing that could be looked for")
 	}
@@ -232,7 +234,7 @@ func (w *words) build() {
 func (w *words) match(text string) bool {
 	var run []int
 	if len(w.patterns) > 0 {
-		form := plain(text)
+		form := w.fold.plain(text)
 		found := w.automaton.IterOverlappingByte(form)
 		for m := found.Next(); m != nil; m = found.Next() {
 			p := &w.patterns[m.Pattern()]
