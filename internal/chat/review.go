@@ -3,7 +3,6 @@ package chat
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/parleychat/parley/internal/review"
@@ -69,8 +68,8 @@ func (s *sending) review(ctx context.Context) error {
 		MaxContent: int(s.room.MaximumMessageLength),
 	})
 	switch {
-	case err != nil:
-		return s.actions.failed(s.where, fmt.Errorf("message review given up: %w", err))
+	case err != nil: // the server stops before there is a verdict
+		return refuse(messaging.ErrorInternal, "The service is shutting down")
 	case verdict.Deny && verdict.Reason != "":
 		return &messaging.Error{ID: s.message.ID, Code: messaging.ErrorRejected, Message: verdict.Reason}
 	case verdict.Deny:

@@ -6,8 +6,11 @@ import (
 	"encoding/base64"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -157,6 +160,52 @@ func TestConnectionsAreKept(t *testing.T) {
 		if len(addresses) != 1 {
 			t.Errorf("%s: five calls took %d connections", text, len(addresses))
 		}
+	}
+}
+
+// One connection carries all calls to a server that speaks HTTP/2.
+func TestHTTP2(t *testing.T) {
+	const n = 20
+	var mu sync.Mutex
+	addresses, together := map[string]bool{}, make(chan struct{})
+	release := make(chan struct{})
+	var connected atomic.Bool // by a first call, which comes alone
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Proto != "HTTP/2.0" {
+			t.Errorf("got %s", r.Proto)
+		}
+		mu.Lock()
+		addresses[r.RemoteAddr] = true
+		mu.Unlock()
+		if connected.Swap(true) {
+			together <- struct{}{}
+			<-release
+		}
+		io.WriteString(w, allow)
+	}))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	r := reviewer(t, review.Options{}, s.URL)
+	review.Trust(r, s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs)
+	if v := decide(t, r, review.Handler{URI: function}, message()); v.Failure != nil {
+		t.Fatal(v.Failure)
+	}
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() {
+			if v, err := r.Review(t.Context(), review.Handler{URI: function}, message()); err != nil || v.Failure != nil {
+				t.Errorf("%+v, %v", v, err)
+			}
+		})
+	}
+	for range n {
+		<-together
+	}
+	close(release)
+	all.Wait()
+	if len(addresses) != 1 {
+		t.Errorf("%d connections", len(addresses))
 	}
 }
 

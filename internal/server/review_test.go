@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -236,6 +238,51 @@ func TestASlowHandlerDelaysOnlyItsMessages(t *testing.T) {
 	if diff := cmp.Diff([]string{"0", "1", "2", "4", "5"}, got); diff != "" {
 		t.Errorf("everyone else: %s", diff)
 	}
+}
+
+// Whatever time each review takes, everyone sees each sender's messages in order.
+func TestOrderOfManySenders(t *testing.T) {
+	const senders, rounds, together = 4, 5, 8
+	r := start(t, func(c *config.Config) {
+		handlers(t, func(e event) any {
+			<-time.After(rand.N(5 * time.Millisecond))
+			if rand.N(5) == 0 {
+				return verdict{"DENY", "", nil}
+			}
+			return verdict{"ALLOW", e.Content, nil}
+		})(c)
+		c.Quotas = "none"
+	})
+	room := r.reviewed(ivschat.FallbackResultAllow)
+	var all sync.WaitGroup
+	for i := range senders {
+		c := r.connect(room, fmt.Sprint(i))
+		all.Go(func() {
+			next, answered := map[byte]int{}, 0
+			for round := range rounds {
+				for j := range together {
+					n := fmt.Sprint(round*together + j)
+					r.say(c, n, fmt.Sprint(i, " ", n))
+				}
+				for answered < (round+1)*together {
+					f := r.read(c)
+					if f.Type == "ERROR" {
+						answered++
+						continue
+					}
+					n, err := strconv.Atoi(f.Content[2:])
+					if err != nil || n < next[f.Content[0]] {
+						t.Errorf("%d: got %q after %d", i, f.Content, next[f.Content[0]])
+					}
+					next[f.Content[0]] = n
+					if f.Content[0] == byte('0'+i) {
+						answered++
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // A handler that is taken away does not let a later message overtake.
