@@ -31,7 +31,7 @@ func BenchmarkSend(b *testing.B) {
 				left = burst
 				room.expect(burst*members*frame, func() {
 					for range burst {
-						if err := p.actions.SendMessage(b.Context(), u, r); err != nil {
+						if _, err := p.actions.SendMessage(b.Context(), u, r, false); err != nil {
 							b.Fatal(err)
 						}
 					}
@@ -56,7 +56,7 @@ func BenchmarkSendParallel(b *testing.B) {
 		u, r := ana(rooms[n.Add(1)%int64(len(rooms))]), hello()
 		for i := 0; pb.Next(); i++ {
 			u.RoomID = rooms[i%len(rooms)].ID
-			if err := p.actions.SendMessage(b.Context(), u, r); err != nil {
+			if _, err := p.actions.SendMessage(b.Context(), u, r, false); err != nil {
 				b.Error(err)
 				return
 			}

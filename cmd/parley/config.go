@@ -2,12 +2,15 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/parleychat/parley/internal/config"
+	"github.com/parleychat/parley/internal/review"
+	"github.com/parleychat/parley/internal/server"
 )
 
 // load returns the settings; what is wrong with them is the caller's to mend.
@@ -47,9 +50,15 @@ func configCommand() *cobra.Command {
 		Short: "Check the settings without starting",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := load(cmd); err != nil {
+			c, err := load(cmd)
+			if err != nil {
 				return err
 			}
+			reviewer, err := review.New(cmd.Context(), server.ReviewOptions(c, false, slog.New(slog.DiscardHandler)))
+			if err != nil {
+				return usageError{fmt.Errorf("message review: %w", err)}
+			}
+			reviewer.Close()
 			fmt.Fprintln(cmd.OutOrStdout(), "ok")
 			return nil
 		},

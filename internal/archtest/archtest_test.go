@@ -55,7 +55,7 @@ func rules() []rule {
 		{why: "front doors do not know each other", of: doors[:1], imports: slices.Delete(slices.Clone(doors), 0, 1)},
 		{why: "front doors do not know each other", of: doors[1:2], imports: slices.Delete(slices.Clone(doors), 1, 2)},
 		{why: "front doors do not know each other", of: doors[2:], imports: doors[:2]},
-		{why: "the core decides and knows no door", of: []string{module + "internal/chat", module + "internal/hub"}, imports: doors, deep: true},
+		{why: "the core decides and knows no door", of: []string{module + "internal/chat", module + "internal/hub", module + "internal/review"}, imports: doors, deep: true},
 		{why: "seams do not know each other", of: []string{module + "internal/roomlog"}, imports: []string{module + "internal/store"}, deep: true},
 		{why: "seams do not know each other", of: []string{module + "internal/store"}, imports: []string{module + "internal/roomlog"}, deep: true},
 		{why: "only the store knows databases", except: []string{module + "internal/store"}, imports: drivers},

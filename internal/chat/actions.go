@@ -47,61 +47,59 @@ func (a Actions) enter(ctx context.Context, u principal.User) (roomlog.Room, *iv
 	return where, room, nil
 }
 
-// SendMessage sends a message to everyone in the user's room.
-func (a Actions) SendMessage(ctx context.Context, u principal.User, r *messaging.Request) error {
+// SendMessage sends a message to everyone in the user's room. A message that has
+// to wait, for its review or because earlier ones of its session do (behind), is
+// only admitted; rest does the remainder and may be called from any goroutine.
+// It calls turn once, which returns when the earlier ones are through.
+func (a Actions) SendMessage(ctx context.Context, u principal.User, r *messaging.Request, behind bool) (rest func(turn func()) error, err error) {
 	received := time.Now()
 	where, room, err := a.enter(ctx, u)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if utf8.RuneCountInString(r.Content) > int(room.MaximumMessageLength) {
-		return refuse(messaging.ErrorInvalid, messaging.TextTooLong)
+		return nil, refuse(messaging.ErrorInvalid, messaging.TextTooLong)
 	}
 	if a.service.Overloaded(where) {
 		a.service.Throttled(limit.QuotaDeliveries)
-		return refuse(messaging.ErrorThrottled, messaging.TextThrottled)
+		return nil, refuse(messaging.ErrorThrottled, messaging.TextThrottled)
 	}
 	if err := a.allow(where, limit.QuotaSendMessage, a.service.Quotas.SendMessage); err != nil {
-		return err
+		return nil, err
 	}
 	message := messaging.Message{
 		ID: id.New(), RequestID: r.RequestID, Attributes: r.Attributes, Content: r.Content, SendTime: received,
 		Sender: messaging.Sender{UserID: u.UserID, Attributes: u.Attributes},
 	}
-	terms := roomlog.Terms{LoggingConfigurations: room.LoggingConfigurationIdentifiers}
+	rate := 0
 	if a.service.Quotas.RoomRates {
-		terms.Rate = int(room.MaximumMessageRatePerSecond)
+		rate = int(room.MaximumMessageRatePerSecond)
 	}
-	if err := a.review(where, room.MessageReviewHandler, terms.Rate, message.ID); err != nil {
-		return err
+	if !reviewed(room) && !behind {
+		return nil, a.post(ctx, where, room, &message, rate)
 	}
-	entry := roomlog.Entry{Kind: roomlog.KindMessage, ID: message.ID, Time: received, Payload: message.Append(nil)}
-	if _, err = a.service.Log.Append(ctx, where, entry, terms); err != nil {
+	// What the room's rate refuses is not reviewed, and what is denied has been
+	// counted (spec: review-handler.md §1, unknowns.md U-RH-06).
+	if err := a.service.Log.Admit(ctx, where, rate); err != nil {
 		a.giveBack(where)
+		return nil, a.answer(where, err)
 	}
-	return a.answer(where, err)
+	s := sending{a, where, room, u.IP, message}
+	if !behind && !a.waits(room) {
+		return nil, s.finish(ctx, func() {})
+	}
+	return func(turn func()) error { return s.finish(ctx, turn) }, nil
 }
 
-// review decides a message of a room that has a handler. Handlers are not
-// called: each counts as failed, and the fallback result decides
-// (spec: review-handler.md §4). What comes to review has passed the room's
-// rate, and counts against it when it is denied (spec: unknowns.md U-RH-06).
-func (a Actions) review(where roomlog.Room, h *ivschat.MessageReviewHandler, rate int, messageID string) error {
-	if h == nil || text(h.URI) == "" {
-		return nil
-	}
-	reviewed := limit.Key{Account: where.Account, Region: where.Region, What: where.ID}
-	if !a.service.reviews.Allow(reviewed, rate) {
+// post appends a message to the room's log.
+func (a Actions) post(ctx context.Context, where roomlog.Room, room *ivschat.Room, m *messaging.Message, rate int) error {
+	entry := roomlog.Entry{Kind: roomlog.KindMessage, ID: m.ID, Time: m.SendTime, Payload: m.Append(nil)}
+	terms := roomlog.Terms{Rate: rate, LoggingConfigurations: room.LoggingConfigurationIdentifiers}
+	if _, err := a.service.Log.Append(ctx, where, entry, terms); err != nil {
 		a.giveBack(where)
-		a.service.Throttled(limit.QuotaRoomMessages)
-		return refuse(messaging.ErrorThrottled, messaging.TextThrottled)
+		return a.answer(where, err)
 	}
-	if h.FallbackResult == nil || *h.FallbackResult != ivschat.FallbackResultDeny {
-		return nil
-	}
-	return &messaging.Error{
-		ID: messageID, Code: messaging.ErrorRejected, Message: "Message rejected by the message review handler",
-	}
+	return nil
 }
 
 // DeleteMessage tells everyone in the user's room to drop a message.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"strings"
 
 	"github.com/parleychat/parley/internal/arn"
 	"github.com/parleychat/parley/internal/id"
@@ -23,7 +22,7 @@ const (
 
 // CreateRoom implements ivschat.API.
 func (s *Service) CreateRoom(ctx context.Context, in *ivschat.CreateRoomInput) (*ivschat.Room, error) {
-	checked := strict{in, checkHandler(tenant(ctx), in.MessageReviewHandler)}
+	checked := strict{in, s.checkHandler(tenant(ctx), in.MessageReviewHandler)}
 	t, err := s.begin(ctx, "CreateRoom", checked, in.LoggingConfigurationIdentifiers...)
 	if err != nil {
 		return nil, err
@@ -94,20 +93,6 @@ func merge(old, h *ivschat.MessageReviewHandler) *ivschat.MessageReviewHandler {
 	return &merged
 }
 
-// checkHandler holds the rule that a handler's function is in the room's
-// account and region (spec: control-plane.md §2.1).
-func checkHandler(t store.Tenant, h *ivschat.MessageReviewHandler) []ivschat.ValidationExceptionField {
-	if h == nil || h.URI == nil || *h.URI == "" {
-		return nil
-	}
-	if strings.HasPrefix(*h.URI, "arn:aws:lambda:"+t.Region+":"+t.Account+":") {
-		return nil
-	}
-	return []ivschat.ValidationExceptionField{{
-		Name: "messageReviewHandler.uri", Message: "the function must be in the room's account and region",
-	}}
-}
-
 // GetRoom implements ivschat.API.
 func (s *Service) GetRoom(ctx context.Context, in *ivschat.GetRoomInput) (*ivschat.Room, error) {
 	t, err := s.begin(ctx, "GetRoom", in, in.Identifier)
@@ -123,7 +108,7 @@ func (s *Service) GetRoom(ctx context.Context, in *ivschat.GetRoomInput) (*ivsch
 
 // UpdateRoom implements ivschat.API.
 func (s *Service) UpdateRoom(ctx context.Context, in *ivschat.UpdateRoomInput) (*ivschat.Room, error) {
-	checked := strict{in, checkHandler(tenant(ctx), in.MessageReviewHandler)}
+	checked := strict{in, s.checkHandler(tenant(ctx), in.MessageReviewHandler)}
 	t, err := s.begin(ctx, "UpdateRoom", checked, append([]string{in.Identifier}, in.LoggingConfigurationIdentifiers...)...)
 	if err != nil {
 		return nil, err

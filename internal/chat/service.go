@@ -15,6 +15,7 @@ import (
 	"github.com/parleychat/parley/internal/arn"
 	"github.com/parleychat/parley/internal/limit"
 	"github.com/parleychat/parley/internal/principal"
+	"github.com/parleychat/parley/internal/review"
 	"github.com/parleychat/parley/internal/roomlog"
 	"github.com/parleychat/parley/internal/store"
 	"github.com/parleychat/parley/internal/token"
@@ -39,6 +40,11 @@ type Options struct {
 	CacheAge time.Duration
 	// Overloaded tells whether deliveries to a room are too far behind.
 	Overloaded func(roomlog.Room) bool
+	// Reviewer asks rooms' message review handlers. Without one each handler
+	// counts as failed, and its fallback result decides.
+	Reviewer *review.Reviewer
+	// AcceptUnresolved lets rooms have handlers that the reviewer cannot resolve.
+	AcceptUnresolved bool
 	// Pending tells whether an account is pending verification.
 	Pending func(account string) bool
 	// Operated is told of each call of an operation that sends an event, and
@@ -50,9 +56,8 @@ type Options struct {
 // Service implements ivschat.API.
 type Service struct {
 	Options
-	rooms   cache
-	rates   limit.Rates
-	reviews limit.Rates // by room id
+	rooms cache
+	rates limit.Rates
 }
 
 var _ ivschat.API = (*Service)(nil)

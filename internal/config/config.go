@@ -40,21 +40,33 @@ type Config struct {
 	TokenValidity        time.Duration
 	EventAttributesLimit Size
 	AllowReservedEvents  bool
-	HandshakeRate        int
-	MaxConnections       int
-	MaxFrame             Size
-	SendQueue            Size
-	FanoutWindow         time.Duration
-	Reader               string
-	SendBuffer           Size
-	PingInterval         time.Duration
-	PongTimeout          time.Duration
-	ExpiryGrace          time.Duration
-	DrainDelay           time.Duration
-	DrainTimeout         time.Duration
-	LogLevel             slog.Level
-	LogFormat            string
-	Banner               string
+
+	ReviewHandlers              []Route
+	ReviewUnresolved            string
+	ReviewTimeout               time.Duration
+	ReviewLambdaEndpoint        string
+	ReviewLambdaAccessKeyID     string
+	ReviewLambdaSecretAccessKey Secret
+	ReviewWebhookSecret         Secret
+	ReviewAllowNetworks         []netip.Prefix
+	ReviewHandlerCalls          int
+	ReviewRoomReviews           int
+
+	HandshakeRate  int
+	MaxConnections int
+	MaxFrame       Size
+	SendQueue      Size
+	FanoutWindow   time.Duration
+	Reader         string
+	SendBuffer     Size
+	PingInterval   time.Duration
+	PongTimeout    time.Duration
+	ExpiryGrace    time.Duration
+	DrainDelay     time.Duration
+	DrainTimeout   time.Duration
+	LogLevel       slog.Level
+	LogFormat      string
+	Banner         string
 
 	// Origins tells where each value came from, by the setting's name. Settings
 	// that have their default are not in it.
@@ -161,6 +173,10 @@ func (c *Config) together(bad []string) []error {
 		"is set without secret-access-key; set both or neither", "access-key-id", "secret-access-key")
 	require(c.SecretAccessKey == "" || c.AccessKeyID != "",
 		"is set without access-key-id; set both or neither", "secret-access-key", "access-key-id")
+	require(c.ReviewLambdaAccessKeyID == "" || c.ReviewLambdaSecretAccessKey != "",
+		"is set without review-lambda-secret-access-key; set both or neither", "review-lambda-access-key-id", "review-lambda-secret-access-key")
+	require(c.ReviewLambdaSecretAccessKey == "" || c.ReviewLambdaAccessKeyID != "",
+		"is set without review-lambda-access-key-id; set both or neither", "review-lambda-secret-access-key", "review-lambda-access-key-id")
 	require(len(c.Regions) == 0 || slices.Contains(c.Regions, c.Region),
 		fmt.Sprintf("%q is not among regions", c.Region), "region", "regions")
 	require(c.PongTimeout <= c.PingInterval,

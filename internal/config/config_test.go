@@ -52,6 +52,7 @@ func TestDefaults(t *testing.T) {
 		TokenValidity: time.Minute, EventAttributesLimit: 4096, MaxFrame: 16 << 10, SendQueue: 256 << 10,
 		SendBuffer: 64 << 10, PingInterval: 30 * time.Second, PongTimeout: 10 * time.Second,
 		FanoutWindow: 20 * time.Millisecond, Reader: "auto", ExpiryGrace: 3 * time.Second, DrainTimeout: 30 * time.Second, LogFormat: "auto", Banner: "auto",
+		ReviewUnresolved: "refuse", ReviewTimeout: 200 * time.Millisecond, ReviewHandlerCalls: 64, ReviewRoomReviews: 32,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
@@ -332,6 +333,9 @@ func TestEveryFieldHasItsOwnSetting(t *testing.T) {
 		"drain-delay": "1s", "drain-timeout": "1s", "log-level": "debug", "log-format": "text", "banner": "none",
 		"listen": ":1", "metrics-listen": ":2", "data": "d", "ready-file": "f", "regions": "us-west-2",
 		"access-key-id": "AKIDEXAMPLE", "secret-access-key": "0123456789abcdef",
+		"review-handlers": "arn:aws:lambda:*=builtin:links", "review-unresolved": "accept", "review-timeout": "100ms",
+		"review-lambda-endpoint": "aws", "review-lambda-access-key-id": "AKIDEXAMPLE", "review-lambda-secret-access-key": "0123456789abcdef",
+		"review-webhook-secret": "0123456789abcdef", "review-allow-networks": "127.0.0.0/8", "review-handler-calls": "1", "review-room-reviews": "1",
 	}
 	def := reflect.ValueOf(config.Default()).Elem()
 	setBy := map[string]string{}
@@ -344,7 +348,11 @@ func TestEveryFieldHasItsOwnSetting(t *testing.T) {
 		env := []string{"PARLEY_" + strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_")) + "=" + value}
 		pair := strings.Contains(s.Name, "access-key")
 		if pair {
-			env = []string{"PARLEY_ACCESS_KEY_ID=" + values["access-key-id"], "PARLEY_SECRET_ACCESS_KEY=" + values["secret-access-key"]}
+			prefix := "PARLEY_"
+			if strings.HasPrefix(s.Name, "review-lambda-") {
+				prefix += "REVIEW_LAMBDA_"
+			}
+			env = []string{prefix + "ACCESS_KEY_ID=" + values["access-key-id"], prefix + "SECRET_ACCESS_KEY=" + values["secret-access-key"]}
 		}
 		c, err := config.Load(nil, env)
 		if err != nil {

@@ -55,23 +55,37 @@ func (l *loader) yaml(name string, content []byte) {
 		l.fail("", at(name, root), "the file is not a list of settings such as `listen: 127.0.0.1:7878`")
 		return
 	}
-	var names, seen []string
+	l.section(name, "", root, &[]string{})
+}
+
+// section reads a mapping of settings. Settings that begin alike may stand in a
+// mapping of their own: review-timeout is timeout under review.
+func (l *loader) section(file, prefix string, root *yaml.Node, seen *[]string) {
+	var names []string
 	for _, s := range l.settings {
-		names = append(names, s.name)
+		if short, ok := strings.CutPrefix(s.name, prefix); ok {
+			names = append(names, short)
+		}
 	}
 	for pair := range slices.Chunk(root.Content, 2) {
-		key, value, from := pair[0], pair[1], at(name, pair[0])
-		s, known := l.byName(key.Value)
+		key, value, from := pair[0], pair[1], at(file, pair[0])
+		s, known := l.byName(prefix + key.Value)
 		switch {
+		case key.Kind == yaml.ScalarNode && !known && value.Kind == yaml.MappingNode && l.begins(prefix+key.Value+"-"):
+			l.section(file, prefix+key.Value+"-", value, seen)
 		case key.Kind != yaml.ScalarNode || !known:
 			l.fail("", from, fmt.Sprintf("there is no setting %s; did you mean %s?", quote(key.Value), nearest(key.Value, names)))
-		case slices.Contains(seen, s.name):
+		case slices.Contains(*seen, s.name):
 			l.fail(s.name, from, "is set twice in the file")
 		default:
-			seen = append(seen, s.name)
+			*seen = append(*seen, s.name)
 			l.yamlValue(s, value, from)
 		}
 	}
+}
+
+func (l *loader) begins(prefix string) bool {
+	return slices.ContainsFunc(l.settings, func(s setting) bool { return strings.HasPrefix(s.name, prefix) })
 }
 
 func (l *loader) yamlValue(s setting, value *yaml.Node, from Origin) {
@@ -89,11 +103,23 @@ func (l *loader) yamlValue(s setting, value *yaml.Node, from Origin) {
 		l.set(s, strings.Join(parts, ","), from)
 		return
 	}
+	if strings.HasPrefix(s.kind, mapOf) && value.Kind == yaml.MappingNode && value.Style&yaml.TaggedStyle == 0 {
+		text, ok := yamlMap(value)
+		if !ok {
+			l.fail(s.name, from, "has a line that is not a pattern and an endpoint or a list of endpoints")
+			return
+		}
+		l.set(s, text, from)
+		return
+	}
 	text, ok := scalar(value)
 	if !ok {
 		allowed := "one value"
 		if isList {
 			allowed = "a list of values"
+		}
+		if strings.HasPrefix(s.kind, mapOf) {
+			allowed = "lines of names and values"
 		}
 		l.fail(s.name, from, "needs "+allowed+" after the colon")
 		return

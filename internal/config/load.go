@@ -41,7 +41,7 @@ func AddFlags(flags *pflag.FlagSet) {
 func usage(s setting) string { return strings.ReplaceAll(s.doc, "`", "") }
 
 // flagless settings make up a secret; half of one on a command line is no use.
-func (s setting) flagless() bool { return s.secret || s.name == "access-key-id" }
+func (s setting) flagless() bool { return s.secret || strings.HasSuffix(s.name, "access-key-id") }
 
 func (s setting) isBool() bool { return s.kind == boolean().name }
 
@@ -63,12 +63,18 @@ func (v *flagValue) Type() string {
 	if element, ok := strings.CutPrefix(v.kind, listOf); ok {
 		return element + ",…"
 	}
+	if strings.HasPrefix(v.kind, mapOf) {
+		return "PATTERN=ENDPOINT"
+	}
 	return strings.ReplaceAll(v.kind, ", ", "|")
 }
 
 func (v *flagValue) Set(text string) error {
-	if v.set && strings.HasPrefix(v.kind, listOf) {
+	switch {
+	case v.set && strings.HasPrefix(v.kind, listOf):
 		text = v.text + "," + text
+	case v.set && strings.HasPrefix(v.kind, mapOf):
+		text = v.text + " " + text
 	}
 	v.text, v.set = text, true
 	return nil

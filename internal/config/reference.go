@@ -38,14 +38,22 @@ listen: 0.0.0.0:7878
 data: /var/lib/parley
 token-validity: 10m
 trusted-proxies: [10.0.0.0/8]
+review:
+  handlers:
+    arn:aws:lambda:*:*:function:words: builtin:wordlist?file=words.txt
+    arn:aws:lambda:*: lambda+http://127.0.0.1:4566
+  allow-networks: 127.0.0.0/8
 ` + "```" + `
+
+Settings that begin alike may stand together, as those of ` + "`review-…`" + ` do here.
 
 What nothing reads is an error: a name in the file or a ` + "`PARLEY_*`" + ` variable that is not below stops the server, which
 names the nearest that is. (The variables that Kubernetes makes for a Service called ` + "`parley`" + ` are let be.) All mistakes are
 reported at once. ` + "`parley config print`" + ` shows every value and where it came from.
 
 Durations are numbers with a unit: ` + "`500ms`, `30s`, `5m`, `1h30m`" + `. Sizes are bytes, or have a unit: ` + "`64KiB`, `1MiB`" + `. Lists
-are separated by commas; in the file they may be YAML lists, and a flag may be repeated.
+are separated by commas; in the file they may be YAML lists, and a flag may be repeated. Maps are lines of a name and a
+value or a list of values in the file, and elsewhere ` + "`NAME=VALUE|VALUE`" + ` with spaces between; their order counts.
 
 | Setting | Flag | Environment | Type | Default | Meaning |
 | --- | --- | --- | --- | --- | --- |

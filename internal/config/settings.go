@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // setting is a row of the table: a kind of value bound to its place in Config.
 type setting struct {
@@ -73,6 +76,27 @@ func settings() []setting {
 			"Most bytes, keys and values together, of the attributes of SendEvent."),
 		row("allow-reserved-events", func(c *Config) *bool { return &c.AllowReservedEvents }, boolean(), "false",
 			"Let SendEvent use names that begin with `aws:`."),
+
+		row("review-handlers", func(c *Config) *[]Route { return &c.ReviewHandlers }, routes(), "",
+			"Which endpoints review messages for the functions whose ARN a pattern matches; see [message review](review.md)."),
+		row("review-unresolved", func(c *Config) *string { return &c.ReviewUnresolved }, enum("refuse", "accept"), "refuse",
+			"Whether rooms may have handlers that nothing here resolves; they count as failed, message by message. `parley dev` accepts them unless told."),
+		row("review-timeout", func(c *Config) *time.Duration { return &c.ReviewTimeout }, duration(10*time.Millisecond, 10*time.Second), "200ms",
+			"How long the review of a message may take before the handler's fallback result decides."),
+		row("review-lambda-endpoint", func(c *Config) *string { return &c.ReviewLambdaEndpoint }, text("aws or URL", lambdaEndpoint), "",
+			"Lambda that functions are called at which `review-handlers` does not name: `aws` is AWS's own in the function's region."),
+		row("review-lambda-access-key-id", func(c *Config) *string { return &c.ReviewLambdaAccessKeyID }, text("access key id", accessKeyID), "",
+			"Access key that signs calls of Lambda. Without one `review-lambda-endpoint` is called with the credentials that AWS's tools find. Not a flag."),
+		row("review-lambda-secret-access-key", func(c *Config) *Secret { return &c.ReviewLambdaSecretAccessKey }, secretKind(), "",
+			"Its secret. Not a flag."),
+		row("review-webhook-secret", func(c *Config) *Secret { return &c.ReviewWebhookSecret }, secretKind(), "",
+			"Secret that webhooks are signed with, as `whsec_` and base64 or as it is; without one they are not signed. Not a flag."),
+		row("review-allow-networks", func(c *Config) *[]netip.Prefix { return &c.ReviewAllowNetworks }, list(network()), "",
+			"Addresses that handlers may be called at although they are not public. `parley dev` allows loopback unless told."),
+		row("review-handler-calls", func(c *Config) *int { return &c.ReviewHandlerCalls }, number(1, 10_000), "64",
+			"Most calls under way to one endpoint for one function; a review beyond it fails at once."),
+		row("review-room-reviews", func(c *Config) *int { return &c.ReviewRoomReviews }, number(1, 10_000), "32",
+			"Most reviews under way in one room; one beyond it fails at once."),
 
 		row("handshake-rate", func(c *Config) *int { return &c.HandshakeRate }, number(0, 1_000_000), "0",
 			"Most WebSocket handshakes per second on this node; beyond it, 503. 0 is no limit."),

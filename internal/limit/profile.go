@@ -38,6 +38,7 @@ const (
 	QuotaDisconnectUser        = "DisconnectUser"
 	QuotaRoomMessages          = "RoomMessages" // a room's maximumMessageRatePerSecond
 	QuotaDeliveries            = "Deliveries"   // those that wait in a room
+	QuotaReviews               = "Reviews"      // those that wait for one session
 	QuotaNodeConnections       = "NodeConnections"
 	QuotaNodeHandshakes        = "NodeHandshakes"
 )

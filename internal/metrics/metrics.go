@@ -40,6 +40,8 @@ type Metrics struct {
 	apiDuration *prometheus.HistogramVec
 	tokens      prometheus.Counter
 
+	reviews reviews
+
 	throttled *prometheus.CounterVec
 	limits    *prometheus.GaugeVec
 }
@@ -65,6 +67,7 @@ func New() *Metrics {
 		limits:    gauges("quota_limit", "The limits that this server is set to. What has no limit is not here.", "quota"),
 	}
 	m.actions()
+	m.reviews = newReviews(m.registry)
 	m.registry.MustRegister(
 		m.connections, m.handshakes, m.closed, m.errorsSent, m.requests, m.deliveries,
 		m.apiRequests, m.apiDuration, m.tokens, m.throttled, m.limits,

@@ -42,7 +42,8 @@ type Entry struct {
 
 // Terms are what an append is subject to.
 type Terms struct {
-	// Rate is the most KindMessage entries in any one second; 0 is no limit.
+	// Rate is the most KindMessage entries in any one second; 0 is no limit, and
+	// the entry is not counted.
 	Rate int
 	// LoggingConfigurations are the ARNs that log the room. With any, the entry
 	// is on stable storage before a subscriber sees it.
@@ -73,6 +74,10 @@ type Log interface {
 	// was appended, unless the error is the context's: then the entry may be.
 	// Nobody retries.
 	Append(ctx context.Context, room Room, e Entry, t Terms) (seq uint64, err error)
+	// Admit counts a message against the room's rate before it is known whether
+	// it will be appended, or returns ErrRate. Its Append, if there is one, has no
+	// rate: it was counted.
+	Admit(ctx context.Context, room Room, rate int) error
 	// Subscribe delivers every entry appended after it returned, until cancel
 	// returned.
 	Subscribe(ctx context.Context, room Room, s Subscriber) (cancel func(), err error)

@@ -79,6 +79,10 @@ type conversation struct {
 func converse(t *testing.T, script string) {
 	c := config.Default()
 	c.DrainTimeout = time.Second
+	c.ReviewHandlers = []config.Route{
+		{Pattern: "arn:aws:lambda:*:*:function:links", Endpoints: []string{"builtin:links?allow=example.com&reason=No%20links%20here"}},
+		{Pattern: "arn:aws:lambda:*:*:function:calm", Endpoints: []string{"builtin:ratelimit-duplicates?window=10s", "builtin:links"}},
+	}
 	s, err := server.New(t.Context(), c, true, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

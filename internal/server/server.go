@@ -24,6 +24,7 @@ import (
 	"github.com/parleychat/parley/internal/keys"
 	"github.com/parleychat/parley/internal/limit"
 	"github.com/parleychat/parley/internal/metrics"
+	"github.com/parleychat/parley/internal/review"
 	"github.com/parleychat/parley/internal/roomlog"
 	"github.com/parleychat/parley/internal/roomlog/memlog"
 	"github.com/parleychat/parley/internal/session"
@@ -46,6 +47,7 @@ type Server struct {
 	upgrader *wsconn.Upgrader
 	sessions *session.Server
 	metrics  *metrics.Metrics
+	reviewer *review.Reviewer
 	handler  http.Handler
 	draining atomic.Bool
 }
@@ -63,6 +65,16 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 	if err := s.loadKeys(dev); err != nil {
 		return nil, err
 	}
+	reviews := ReviewOptions(c, dev, logger)
+	reviews.Observe, reviews.CircuitChanged = s.reviewed, s.metrics.ReviewCircuit
+	if s.reviewer, err = review.New(ctx, reviews); err != nil {
+		return nil, fmt.Errorf("message review: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			s.reviewer.Close()
+		}
+	}()
 	path := ""
 	if !dev {
 		path = filepath.Join(c.Data, "parley.db")
@@ -88,6 +100,7 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 		TokenValidity: c.TokenValidity, EventAttributes: int(c.EventAttributesLimit),
 		ReservedEvents: c.AllowReservedEvents, Overloaded: s.hub.Overloaded, Logger: logger,
 		Operated: s.metrics.Operated, Throttled: s.metrics.Throttled,
+		Reviewer: s.reviewer, AcceptUnresolved: acceptUnresolved(c, dev),
 		Pending: func(account string) bool { return slices.Contains(c.PendingAccounts, account) },
 	})
 	s.sessions = session.New(session.Options{
@@ -198,6 +211,7 @@ func (s *Server) Close() {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
 	s.sessions.Drain(now, 0)
+	s.reviewer.Close()
 	s.log.Close()
 	s.hub.Close()
 	s.upgrader.Close()

@@ -137,9 +137,10 @@ func TestANoisyRoomLeavesTheAccountItsRate(t *testing.T) {
 	r := start(t, func(c *config.Config) { c.Quotas = "aws" })
 	noisy, calm := r.room(), r.room()
 	send := func(room *ivschat.Room) error {
-		return r.server.Service().Actions().SendMessage(t.Context(),
+		_, err := r.server.Service().Actions().SendMessage(t.Context(),
 			principal.User{Account: r.server.Keys.AccessKey.Account, Region: "us-west-2", RoomID: room.ID, UserID: "ana"},
-			&messaging.Request{Action: messaging.ActionSendMessage, Content: "x"})
+			&messaging.Request{Action: messaging.ActionSendMessage, Content: "x"}, false)
+		return err
 	}
 	refused := 0
 	for range 3000 { // three times the account's rate, of which the room takes 100

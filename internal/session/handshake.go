@@ -27,7 +27,10 @@ import (
 // Chat is what sessions ask of the service. Refusals are *messaging.Error.
 type Chat interface {
 	Admit(context.Context, principal.User) error
-	SendMessage(context.Context, principal.User, *messaging.Request) error
+	// SendMessage sends at once, unless the message has to wait for its review or
+	// is behind others of its session that do. Then rest does the remainder, from
+	// any goroutine; it calls turn once, which waits for those others.
+	SendMessage(_ context.Context, _ principal.User, _ *messaging.Request, behind bool) (rest func(turn func()) error, _ error)
 	DeleteMessage(context.Context, principal.User, *messaging.Request) error
 	DisconnectUser(context.Context, principal.User, *messaging.Request) error
 }

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -41,6 +40,7 @@ type session struct {
 type rates struct {
 	requests limit.Bucket
 	refused  limit.Bucket // requests over the rate; seconds full of them end the session
+	sends    sends
 }
 
 // early is what came before the connection was open.
@@ -203,7 +203,7 @@ func (s *session) act(r *messaging.Request, over bool) error {
 	if err := r.Check(); err != nil {
 		return err
 	}
-	return a.do(s.server.options.Chat, s.server.ctx, s.user, r)
+	return a.do(s, r)
 }
 
 // answer sends the ERROR of a refused request; the frame of an accepted one
@@ -316,12 +316,20 @@ func (s *session) end() {
 
 type action struct {
 	capability ivschat.Capability
-	do         func(Chat, context.Context, principal.User, *messaging.Request) error
+	do         func(*session, *messaging.Request) error
 }
 
 // actions is the action table.
 var actions = map[messaging.Action]action{
-	messaging.ActionSendMessage:    {ivschat.CapabilitySendMessage, Chat.SendMessage},
-	messaging.ActionDeleteMessage:  {ivschat.CapabilityDeleteMessage, Chat.DeleteMessage},
-	messaging.ActionDisconnectUser: {ivschat.CapabilityDisconnectUser, Chat.DisconnectUser},
+	messaging.ActionSendMessage:    {ivschat.CapabilitySendMessage, (*session).sendMessage},
+	messaging.ActionDeleteMessage:  {ivschat.CapabilityDeleteMessage, (*session).deleteMessage},
+	messaging.ActionDisconnectUser: {ivschat.CapabilityDisconnectUser, (*session).disconnectUser},
+}
+
+func (s *session) deleteMessage(r *messaging.Request) error {
+	return s.server.options.Chat.DeleteMessage(s.server.ctx, s.user, r)
+}
+
+func (s *session) disconnectUser(r *messaging.Request) error {
+	return s.server.options.Chat.DisconnectUser(s.server.ctx, s.user, r)
 }

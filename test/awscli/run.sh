@@ -120,7 +120,8 @@ commands() {
 	export PARLEY_ACCESS_KEY_ID=PARLEYAWSCLITESTKEY1 PARLEY_SECRET_ACCESS_KEY=test-awscli-secret
 	export PARLEY_ACCOUNT_ID=123456789012
 	touch "$log"
-	background "$cache/parley" serve --data "$scratch/data" --listen 127.0.0.1:0 >"$log" 2>&1
+	background "$cache/parley" serve --data "$scratch/data" --listen 127.0.0.1:0 \
+		--review-handlers 'arn:aws:lambda:*:function:review=builtin:links' >"$log" 2>&1
 	await_ready "$log"
 	local endpoint
 	endpoint=$(sed -n 's/^parley ready //p' "$log")

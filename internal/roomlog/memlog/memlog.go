@@ -124,6 +124,21 @@ func (l *Log) Append(ctx context.Context, key roomlog.Room, e roomlog.Entry, t r
 	}
 }
 
+// Admit implements roomlog.Log.
+func (l *Log) Admit(_ context.Context, key roomlog.Room, rate int) error {
+	if l.closed.Load() {
+		return roomlog.ErrClosed
+	}
+	r := l.lock(key)
+	defer r.mu.Unlock()
+	now := time.Now()
+	r.touched = now
+	if !r.admit(now, rate) {
+		return roomlog.ErrRate
+	}
+	return nil
+}
+
 // Subscribe implements roomlog.Log.
 func (l *Log) Subscribe(_ context.Context, key roomlog.Room, s roomlog.Subscriber) (func(), error) {
 	if l.closed.Load() {

@@ -78,6 +78,7 @@ func Run(t *testing.T, open func(*testing.T) roomlog.Log) {
 		"entries name their predecessor":                   testPredecessor,
 		"no second holds more messages than the rate":      testRate,
 		"events are not counted by the rate":               testEventsUncounted,
+		"what is admitted is counted once":                 testAdmit,
 		"cancel ends delivery":                             testCancel,
 		"the tail can be read":                             testRead,
 		"a closed log refuses":                             testClosed,
@@ -260,6 +261,28 @@ func testEventsUncounted(t *testing.T, log roomlog.Log) {
 	}
 }
 
+func testAdmit(t *testing.T, log roomlog.Log) {
+	for range 2 {
+		if err := log.Admit(t.Context(), room("a"), 3); err != nil {
+			t.Fatalf("Admit: %v", err)
+		}
+	}
+	mustAppend(t, log, room("a"), message("admitted"), roomlog.Terms{})
+	mustAppend(t, log, room("a"), message("third"), roomlog.Terms{Rate: 3})
+	if err := log.Admit(t.Context(), room("a"), 3); !errors.Is(err, roomlog.ErrRate) {
+		t.Errorf("Admit of a fourth in the same second: %v, want ErrRate", err)
+	}
+	if _, err := log.Append(t.Context(), room("a"), message("m"), roomlog.Terms{Rate: 3}); !errors.Is(err, roomlog.ErrRate) {
+		t.Errorf("Append of a fourth in the same second: %v, want ErrRate", err)
+	}
+	if err := log.Admit(t.Context(), room("b"), 3); err != nil {
+		t.Errorf("Admit to another room: %v", err)
+	}
+	if err := log.Admit(t.Context(), room("a"), 0); err != nil {
+		t.Errorf("Admit without a rate: %v", err)
+	}
+}
+
 func testCancel(t *testing.T, log roomlog.Log) {
 	stays := subscribe(t, log, room("a"))
 	leaves := NewCollector()
@@ -300,6 +323,9 @@ func testClosed(t *testing.T, log roomlog.Log) {
 	}
 	if _, err := log.Append(t.Context(), room("a"), message("m"), roomlog.Terms{}); !errors.Is(err, roomlog.ErrClosed) {
 		t.Errorf("Append: %v, want ErrClosed", err)
+	}
+	if err := log.Admit(t.Context(), room("a"), 1); !errors.Is(err, roomlog.ErrClosed) {
+		t.Errorf("Admit: %v, want ErrClosed", err)
 	}
 	if _, err := log.Subscribe(t.Context(), room("a"), NewCollector()); !errors.Is(err, roomlog.ErrClosed) {
 		t.Errorf("Subscribe: %v, want ErrClosed", err)

@@ -41,7 +41,7 @@ export class Server {
   static async serve({ args = [] } = {}) {
     const server = new Server();
     server.data = await mkdtemp(path.join(tmpdir(), 'parley-jssdk-'));
-    server.args = ['serve', '--data', server.data, ...args];
+    server.args = ['serve', '--data', server.data, '--review-unresolved', 'accept', ...args];
     await server.start();
     return server;
   }
