@@ -66,7 +66,10 @@ func (o ownBody) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	own := r.WithContext(r.Context())
-	own.Body = io.NopCloser(bytes.NewReader(body))
+	// The transport asks again when a kept connection turns out to be closed
+	// before anything of the request was written.
+	own.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	own.Body, _ = own.GetBody()
 	return o.client.Do(own)
 }
 
