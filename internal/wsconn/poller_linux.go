@@ -24,6 +24,7 @@ type poller struct {
 	watcher sync.WaitGroup
 
 	mu      sync.Mutex
+	closed  bool
 	sockets []*polled // by descriptor
 
 	readers sync.WaitGroup
@@ -38,6 +39,11 @@ const maxResting = 64
 // start makes the set when the first socket comes, so that who has none, such
 // as a test in fake time, has no watcher either.
 func (p *poller) start() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return net.ErrClosed
+	}
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return os.NewSyscallError("epoll_create1", err)
@@ -62,14 +68,18 @@ func newPoller() *poller {
 	return p
 }
 
-// close needs that all connections have ended.
+// close needs that all connections have ended. One that comes meanwhile is not
+// adopted.
 func (p *poller) close() {
 	if p == nil {
 		return
 	}
+	p.mu.Lock()
+	p.closed = true
 	if p.epoll != nil {
 		p.epoll.Close()
 	}
+	p.mu.Unlock()
 	p.watcher.Wait()
 	close(p.stop)
 	p.readers.Wait()
