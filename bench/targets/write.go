@@ -62,7 +62,7 @@ func tables(results []run) string {
 	var b strings.Builder
 	if r := first(results); r != nil {
 		m := r.Report.Machine
-		fmt.Fprintf(&b, "%s, %d cores, %s %s, Linux %s. Median of the runs, least–most in parentheses.\n\n",
+		fmt.Fprintf(&b, "%s, %d cores, %s %s, %s. Median of the runs, least–most in parentheses.\n\n",
 			r.Report.Started.Format("2006-01-02"), m.Cores, m.Go, m.Arch, m.Kernel)
 	}
 	b.WriteString("| # | command | figure | measured | target | |\n| --- | --- | --- | --- | --- | --- |\n")

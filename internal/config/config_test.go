@@ -51,7 +51,7 @@ func TestDefaults(t *testing.T) {
 		Presigned: true, ClockSkew: 5 * time.Minute, Quotas: "default", MaxBody: 256 << 10,
 		TokenValidity: time.Minute, EventAttributesLimit: 4096, MaxFrame: 16 << 10, SendQueue: 256 << 10,
 		SendBuffer: 64 << 10, PingInterval: 30 * time.Second, PongTimeout: 10 * time.Second,
-		FanoutWindow: 12 * time.Millisecond, Reader: "auto", ExpiryGrace: 3 * time.Second, DrainTimeout: 30 * time.Second, LogFormat: "auto", Banner: "auto",
+		FanoutWindow: 16 * time.Millisecond, Reader: "auto", ExpiryGrace: 3 * time.Second, DrainTimeout: 30 * time.Second, LogFormat: "auto", Banner: "auto",
 		ReviewUnresolved: "refuse", ReviewTimeout: 200 * time.Millisecond, ReviewHandlerCalls: 64, ReviewRoomReviews: 32,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {

@@ -36,7 +36,7 @@ type Options struct {
 	// as overloaded: 256 KiB.
 	MaxPending int
 	// Window is how long the entries of a busy room may wait to share a write to
-	// each member, in a room of thousands up to five times as long; 0 is never.
+	// each member, in a room of thousands up to ten times as long; 0 is never.
 	Window time.Duration
 	// Delivered, if not nil, is told of each flush how many entries of a kind
 	// it gave to members. It must not block.
@@ -50,6 +50,7 @@ type Options struct {
 type Hub struct {
 	options Options
 	log     roomlog.Log
+	began   time.Time  // the zero of turns
 	mu      sync.Mutex // guards rooms
 	rooms   map[roomlog.Room]*room
 	work    workQueue
@@ -77,7 +78,7 @@ func New(log roomlog.Log, o Options) *Hub {
 	if o.Delivered == nil {
 		o.Delivered = func(roomlog.Kind, int) {}
 	}
-	h := &Hub{options: o, log: log, rooms: map[roomlog.Room]*room{}}
+	h := &Hub{options: o, log: log, began: time.Now(), rooms: map[roomlog.Room]*room{}}
 	h.work.init()
 	for range o.Workers {
 		h.workers.Go(h.drainShards)

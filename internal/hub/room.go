@@ -91,8 +91,9 @@ func (r *room) Deliver(_ roomlog.Room, e roomlog.Entry) {
 	now := time.Now()
 	encoded := wsconn.AppendText(make([]byte, 0, len(e.Payload)+maxHeader), e.Payload)
 	window := r.window(now)
-	for _, s := range *r.shards.Load() {
-		s.append(&e, encoded, now, window)
+	shards := *r.shards.Load()
+	for i, s := range shards {
+		s.append(&e, encoded, now, window, window*time.Duration(i)/time.Duration(len(shards)))
 	}
 }
 
@@ -106,7 +107,7 @@ const busyDeliveries = 10_000
 // cores to others meanwhile: their window is wider, up to widest times.
 const (
 	wideRoom = 2_000
-	widest   = 5
+	widest   = 10
 )
 
 // window is how long the entry that comes now may wait for others.

@@ -26,6 +26,7 @@ type shard struct {
 
 	first  time.Time     // when the oldest pending entry came
 	window time.Duration // the room's, at the newest entry
+	turn   time.Duration // how far into each window the shard is written to
 }
 
 // entry is an entry in pending: its frame ends at byte end.
@@ -71,10 +72,10 @@ func (s *shard) remove(m *Member) {
 
 // append queues an entry for every member; encoded is its frame, shared with
 // other shards.
-func (s *shard) append(e *roomlog.Entry, encoded []byte, now time.Time, window time.Duration) {
+func (s *shard) append(e *roomlog.Entry, encoded []byte, now time.Time, window, turn time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.window = window
+	s.window, s.turn = window, turn
 	if len(s.members) == 0 {
 		return
 	}
@@ -91,13 +92,16 @@ func (s *shard) append(e *roomlog.Entry, encoded []byte, now time.Time, window t
 	}
 }
 
-// due is when what is pending should be written: at once, or, in a busy room,
-// when the window that began with the oldest entry is over.
+// due is when what is pending should be written: at once, or, in a busy room, at
+// the shard's next turn, no later than a window after the oldest entry. If all
+// wrote when a window is over, the last members would wait for the writes to all
+// others on top of it.
 func (s *shard) due(now time.Time) time.Time {
 	if s.window == 0 || len(s.pending) >= maxWrite {
 		return now
 	}
-	return s.first.Add(s.window)
+	since := (s.first.Sub(s.hub.began) + s.window - s.turn) % s.window
+	return s.first.Add(s.window - since)
 }
 
 func (s *shard) behind() int {

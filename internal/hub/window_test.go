@@ -86,6 +86,35 @@ func TestAWideRoomHasAWiderWindow(t *testing.T) {
 	})
 }
 
+// If all shards wrote at once, the last viewers would wait for the others too.
+func TestShardsTakeTurnsInTheWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, hub.Options{Window: window, ShardSize: 100})
+		conns := b.members(1000)
+		for i := range 100 { // until every shard has its turn
+			b.message(fmt.Sprint(i))
+			time.Sleep(time.Millisecond)
+		}
+		synctest.Wait()
+		for tick := range 3 * int(window/time.Millisecond) {
+			before := make([]int, len(conns))
+			for i, c := range conns {
+				before[i] = c.writes
+			}
+			b.message(fmt.Sprint(100 + tick))
+			time.Sleep(time.Millisecond)
+			synctest.Wait()
+			wrote := 0
+			for i, c := range conns {
+				wrote += c.writes - before[i]
+			}
+			if wrote > 100 {
+				t.Fatalf("%d of %d members got a write in one millisecond of a window of %v, want one shard's at most", wrote, len(conns), window)
+			}
+		}
+	})
+}
+
 func TestAQuietRoomDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, hub.Options{Window: window})
