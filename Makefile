@@ -9,7 +9,7 @@ BENCHSTAT = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 BENCH = $(GO) test -run '^$$' -bench . -benchmem -count 6 -benchtime 200ms ./bench >.bench.out && ! grep -e '--- FAIL' .bench.out || { cat .bench.out; rm -f .bench.out; exit 1; }
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: run build test lint vuln test-go test-boto3 test-awscli test-jssdk fuzz bench bench-baseline bench-peers bench-review docs
+.PHONY: run build test lint vuln test-go test-boto3 test-awscli test-jssdk fuzz bench bench-baseline bench-peers bench-review bench-targets docs
 
 run: ## a server in memory, nothing to set up
 	$(GO) run ./cmd/parley dev
@@ -66,6 +66,9 @@ bench-baseline: ## this machine's figures as the baseline
 bench-review: ## reviews at 1,000 a second, and 100 rooms beside handlers that hang: two minutes
 	$(GO) test -run '^$$' -bench Webhook -benchtime 10000x ./internal/review
 	$(GO) test -run '^$$' -bench HangingHandler -benchtime 15x ./internal/server
+
+bench-targets: ## what docs/performance.md promises; 25 minutes on a quiet machine
+	$(GO) run ./bench/targets $(TARGETS)
 
 bench-peers: ## the same fan-out on Parley and on other servers, see bench/peers
 	bench/peers/run.sh $(PEERS)

@@ -39,6 +39,7 @@ type options struct {
 	length time.Duration
 	repeat int
 	out    string
+	merge  bool
 	binary string
 }
 
@@ -58,6 +59,7 @@ func all(ctx context.Context, args []string) error {
 	f.DurationVar(&o.length, "for", 15*time.Second, "measured time of a run")
 	f.IntVar(&o.repeat, "repeat", 3, "runs of each; the table has the median")
 	f.StringVar(&o.out, "out", "docs/performance", "directory of the figures and plots")
+	f.BoolVar(&o.merge, "merge", false, "keep the figures of runs that are not made")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -77,6 +79,11 @@ func all(ctx context.Context, args []string) error {
 		return fmt.Errorf("build parley: %w", err)
 	}
 	results := o.measure(ctx)
+	if o.merge {
+		if results, err = o.with(results); err != nil {
+			return err
+		}
+	}
 	if len(results) == 0 {
 		return errors.New("nothing was measured")
 	}
@@ -100,6 +107,22 @@ func (o options) measure(ctx context.Context) []run {
 		}
 	}
 	return results
+}
+
+// with adds the earlier figures of the runs that were not made now.
+func (o options) with(results []run) ([]run, error) {
+	var before []run
+	data, err := os.ReadFile(filepath.Join(o.out, "figures.json"))
+	if err == nil {
+		err = json.Unmarshal(data, &before)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("earlier figures: %w", err)
+	}
+	kept := slices.DeleteFunc(before, func(b run) bool {
+		return slices.ContainsFunc(results, func(r run) bool { return r.Name == b.Name })
+	})
+	return append(kept, results...), nil
 }
 
 const (
@@ -147,6 +170,7 @@ func (o options) one(ctx context.Context, r *run) error {
 	if err := json.Unmarshal(data, r.Report); err != nil {
 		return err
 	}
+	r.Report.Flags = nil // Bench says it
 	if len(r.Report.Problems) > 0 {
 		return errors.New(strings.Join(r.Report.Problems, "; "))
 	}

@@ -90,12 +90,12 @@ func growth() []run {
 	for _, rooms := range []int{10, 100, 1_000, 1_900} {
 		rate := fmt.Sprintf("%.4g/s", 20_000.0/float64(10*rooms))
 		if rooms == 10 {
-			rate = "100/s" // the most a room takes: half the deliveries of the others
+			rate = "50/s" // the most ten members may send: a quarter of the deliveries of the others
 		}
 		runs = append(runs, fanout(fmt.Sprintf("P9 rooms %d", rooms), rooms, 10, rate, "--fanout-window", "0s", "--ping-interval", "5m"))
 	}
 	for _, members := range []int{10, 100, 1_000, 10_000, 19_000} {
-		rate := fmt.Sprintf("%.4g/s", min(100, 20_000.0/float64(members)))
+		rate := fmt.Sprintf("%.4g/s", min(5*float64(members), 100, 20_000.0/float64(members))) // a member sends five at most
 		runs = append(runs, fanout(fmt.Sprintf("P9 members %d", members), 1, members, rate, "--fanout-window", "0s", "--ping-interval", "5m"))
 	}
 	for _, rate := range []int{1, 5, 10, 25, 50, 75, 100} {

@@ -17,7 +17,7 @@ func (o options) write(results []run) error {
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}
-	data, err := json.MarshalIndent(results, "", " ")
+	data, err := json.Marshal(results)
 	if err != nil {
 		return err
 	}
