@@ -194,7 +194,7 @@ func (c *Conn) end(err error, reset bool) {
 	}
 	first := !c.cut
 	c.cut = true
-	reset = reset || c.draining
+	reset = reset || c.queued > 0
 	c.mu.Unlock()
 	if first {
 		c.t.close(reset)
