@@ -112,10 +112,11 @@ const (
 
 // window is how long the entry that comes now may wait for others.
 func (r *room) window(now time.Time) time.Duration {
-	r.gap += (min(now.Sub(r.last), time.Second) - r.gap) / 4
-	r.last = now
 	size := time.Duration(r.size.Load())
 	window := r.hub.options.Window * min(max(size, wideRoom), widest*wideRoom) / wideRoom
+	// One long silence ends a busy time: a quarter of it is over 2*window.
+	r.gap += (min(now.Sub(r.last), time.Second+8*window) - r.gap) / 4
+	r.last = now
 	if r.gap > 2*window || size*time.Second < busyDeliveries*r.gap {
 		return 0
 	}

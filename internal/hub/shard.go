@@ -86,9 +86,12 @@ func (s *shard) append(e *roomlog.Entry, encoded []byte, now time.Time, window, 
 		s.pending = append(s.pending, encoded...)
 	}
 	s.entries = append(s.entries, entry{len(s.pending), e.Kind, e.UserID})
-	if !s.queued {
+	switch {
+	case !s.queued:
 		s.queued = true
 		s.hub.work.put(s, s.due(now))
+	case len(s.pending) >= maxWrite && len(s.pending)-len(encoded) < maxWrite:
+		s.hub.work.hurry(s)
 	}
 }
 

@@ -130,6 +130,40 @@ func TestAQuietRoomDoesNotWait(t *testing.T) {
 	})
 }
 
+func TestAWideRoomDoesNotWaitForAMessageAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, hub.Options{Window: time.Second})
+		c := b.members(10_000)[0]
+		for i := range 3 {
+			time.Sleep(time.Minute)
+			b.message(fmt.Sprint(i))
+			synctest.Wait()
+			if n := len(c.ids()); n != i+1 {
+				t.Fatalf("%d messages came, want %d", n, i+1)
+			}
+		}
+	})
+}
+
+// What waits for a window's end is no sign that deliveries are behind.
+func TestALongWindowDoesNotOverloadTheRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, hub.Options{Window: time.Second})
+		c := crowd(b)[0]
+		for i := range 1500 {
+			if b.hub.Overloaded(where) {
+				t.Fatalf("overloaded after %d messages, with idle workers", i)
+			}
+			b.append(roomlog.Entry{Kind: roomlog.KindMessage, ID: fmt.Sprint(i), Payload: make([]byte, 350)})
+			time.Sleep(time.Millisecond)
+		}
+		synctest.Wait()
+		if c.writes > 100 {
+			t.Errorf("%d writes for 1500 messages", c.writes)
+		}
+	})
+}
+
 func TestASmallRoomDoesNotWaitHoweverBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, hub.Options{Window: window})

@@ -51,6 +51,19 @@ func (q *workQueue) put(s *shard, due time.Time) {
 	q.timer.Reset(due.Sub(now))
 }
 
+// hurry has a shard that waits for more entries flushed now: it has enough.
+func (q *workQueue) hurry(s *shard) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	i := slices.IndexFunc(q.later, func(l later) bool { return l.shard == s })
+	if i < 0 {
+		return // being flushed, or about to be
+	}
+	q.later = slices.Delete(q.later, i, i+1)
+	q.ready = append(q.ready, s)
+	q.more.Signal()
+}
+
 // ripen moves what is due to ready.
 func (q *workQueue) ripen() {
 	now := time.Now()

@@ -56,6 +56,9 @@ func (c *Conn) write(frames []byte) (ok bool, broken error) {
 			return true, nil
 		}
 		if n > 0 && len(frames) > c.u.o.QueueBytes {
+			// In mid-frame: nobody may write behind it before end has closed TCP.
+			c.err = ErrSlow
+			c.closing.Store(true)
 			return false, ErrSlow
 		}
 	}

@@ -302,6 +302,32 @@ func TestFramesThatArriveAsTheDrainerEnds(t *testing.T) {
 	h.end(t)
 }
 
+// A Write of which the kernel took a part and whose rest is too much for the
+// queue has cut a frame short: nothing may follow it.
+func TestNothingIsWrittenBehindAFrameCutShort(t *testing.T) {
+	for _, noPoller := range []bool{false, true} {
+		r := tcpRig(t, Options{QueueBytes: 1 << 10, WriteTimeout: time.Hour, NoPoller: noPoller}, nil)
+		c := r.connect(t)
+		c.h.c.mu.Lock()
+		ok, err := c.h.c.write(numbered(0, 2*stalled))
+		c.h.c.mu.Unlock()
+		if ok || !errors.Is(err, ErrSlow) {
+			t.Fatalf("%v, %v; want ErrSlow", ok, err)
+		}
+		go io.Copy(io.Discard, c.r)
+		for range 1000 { // before the Write that was cut short has ended the connection
+			if c.h.c.Write(numbered(1, 20)) {
+				t.Fatal("a frame was taken")
+			}
+			runtime.Gosched()
+		}
+		c.h.c.end(err, true)
+		if err := c.h.end(t); !errors.Is(err, ErrSlow) {
+			t.Errorf("ended with %v", err)
+		}
+	}
+}
+
 func TestDirectWritesWorkAgainAfterAStallOverTCP(t *testing.T) {
 	r := tcpRig(t, Options{QueueBytes: 2 * stalled, WriteTimeout: 500 * time.Millisecond}, nil)
 	c := r.connect(t)
