@@ -57,6 +57,7 @@ type Config struct {
 	ChatlogObjectSize     Size
 	ChatlogEventInterval  time.Duration
 	ChatlogDestinations   []Destination
+	OutboxLimit           Size
 
 	HandshakeRate  int
 	MaxConnections int

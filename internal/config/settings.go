@@ -106,6 +106,8 @@ func settings() []setting {
 			"Most bytes of records, before compression, in one S3 object; a room that has so many does not wait."),
 		row("chatlog-event-interval", func(c *Config) *time.Duration { return &c.ChatlogEventInterval }, duration(10*time.Millisecond, time.Hour), "10s",
 			"How long records wait for others to go to CloudWatch Logs or Firehose with."),
+		row("outbox-limit", func(c *Config) *Size { return &c.OutboxLimit }, size(1*MiB, 1024*GiB), "1GiB",
+			"Most bytes of chat log records that wait for their destinations; past it, messages and events of logged rooms are refused (500) rather than lost."),
 		row("chatlog-destinations", func(c *Config) *[]Destination { return &c.ChatlogDestinations }, destinations(), "",
 			"What stands for the buckets, log groups and delivery streams of logging configurations; the first rule that matches counts. See [chat logging](chat-logging.md)."),
 

@@ -40,7 +40,8 @@ type Metrics struct {
 	apiDuration *prometheus.HistogramVec
 	tokens      prometheus.Counter
 
-	reviews reviews
+	reviews  reviews
+	chatlogs chatlogs
 
 	throttled *prometheus.CounterVec
 	limits    *prometheus.GaugeVec
@@ -68,6 +69,7 @@ func New() *Metrics {
 	}
 	m.actions()
 	m.reviews = newReviews(m.registry)
+	m.chatlogs = newChatlogs(m.registry)
 	m.registry.MustRegister(
 		m.connections, m.handshakes, m.closed, m.errorsSent, m.requests, m.deliveries,
 		m.apiRequests, m.apiDuration, m.tokens, m.throttled, m.limits,

@@ -19,6 +19,7 @@ import (
 
 	"github.com/parleychat/parley/internal/api"
 	"github.com/parleychat/parley/internal/chat"
+	"github.com/parleychat/parley/internal/chatlog"
 	"github.com/parleychat/parley/internal/config"
 	"github.com/parleychat/parley/internal/hub"
 	"github.com/parleychat/parley/internal/keys"
@@ -48,6 +49,8 @@ type Server struct {
 	sessions *session.Server
 	metrics  *metrics.Metrics
 	reviewer *review.Reviewer
+	places   *chatlog.Destinations
+	shipper  *chatlog.Shipper
 	handler  http.Handler
 	draining atomic.Bool
 }
@@ -90,7 +93,11 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 	s.upgrader = wsconn.NewUpgrader(wsconn.Options{
 		MaxMessage: int(c.MaxFrame), QueueBytes: int(c.SendQueue), SendBuffer: int(c.SendBuffer), NoPoller: c.Reader == "goroutine",
 	})
-	s.log = memlog.New(memlog.Options{Outbox: outbox{s.store}})
+	if err := s.openChatlogs(ctx); err != nil {
+		s.store.Close()
+		return nil, err
+	}
+	s.log = memlog.New(memlog.Options{Outbox: outbox{s}})
 	s.hub = hub.New(s.log, hub.Options{
 		MaxPending: int(c.SendQueue), Window: c.FanoutWindow, Delivered: s.metrics.Delivered,
 		Control: func(r roomlog.Room) { s.chat.DropRoom(r) },
@@ -215,33 +222,10 @@ func (s *Server) Close() {
 	s.log.Close()
 	s.hub.Close()
 	s.upgrader.Close()
+	s.closeChatlogs()
 	if err := s.store.Close(); err != nil {
 		s.logger.Error("close the store", "error", err)
 	}
-}
-
-// outbox keeps the entries of logged rooms in the store.
-type outbox struct{ store *store.Store }
-
-// Put implements memlog.Outbox.
-func (o outbox) Put(ctx context.Context, records []memlog.Record) error {
-	rows := make([]store.OutboxRecord, len(records))
-	for i, r := range records {
-		rows[i] = store.OutboxRecord{
-			Tenant: store.Tenant{Account: r.Room.Account, Region: r.Room.Region}, RoomID: r.Room.ID,
-			LoggingConfigurations: r.LoggingConfigurations, EntryID: r.Entry.ID, Type: recordType(r.Entry.Kind),
-			Time: r.Entry.Time, Payload: r.Entry.Payload,
-		}
-	}
-	return o.store.AppendOutbox(ctx, rows)
-}
-
-// recordType is a chat log record's type (spec: logging.md §2).
-func recordType(k roomlog.Kind) string {
-	if k == roomlog.KindMessage {
-		return "MESSAGE"
-	}
-	return "EVENT"
 }
 
 // finishWithin bounds the wait for requests in flight when the server stops.

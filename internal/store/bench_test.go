@@ -76,7 +76,7 @@ func BenchmarkAppendOutbox(b *testing.B) {
 	b.SetParallelism(64)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if err := s.AppendOutbox(b.Context(), []store.OutboxRecord{{Tenant: tenant, Payload: make([]byte, 350)}}); err != nil {
+			if err := s.AppendOutbox(b.Context(), []store.OutboxRecord{{Tenant: tenant, Payload: make([]byte, 350)}}, 0); err != nil {
 				b.Error(err)
 			}
 		}

@@ -71,7 +71,7 @@ func crashWrites(s *Store) error {
 	for i := range records {
 		records[i] = OutboxRecord{Tenant: crashTenant, RoomID: room.ID, EntryID: id.New(), Type: "MESSAGE", Payload: make([]byte, 300)}
 	}
-	if err := s.AppendOutbox(ctx, records); err != nil {
+	if err := s.AppendOutbox(ctx, records, 0); err != nil {
 		return err
 	}
 	for i := range records {

@@ -36,7 +36,7 @@ func TestDiskFull(t *testing.T) {
 			running.Go(func() {
 				for k := range writes {
 					entry := fmt.Sprintf("%s/%d/%d", round, i, k)
-					err := s.AppendOutbox(t.Context(), []OutboxRecord{{Tenant: crashTenant, EntryID: entry, Payload: make([]byte, 10_000)}})
+					err := s.AppendOutbox(t.Context(), []OutboxRecord{{Tenant: crashTenant, EntryID: entry, Payload: make([]byte, 10_000)}}, 0)
 					mu.Lock()
 					if err == nil {
 						acks = append(acks, entry)

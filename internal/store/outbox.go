@@ -20,10 +20,14 @@ type OutboxRecord struct {
 	Payload               []byte
 }
 
+// ErrOutboxFull says that the outbox has as many bytes as it may have.
+var ErrOutboxFull = errors.New("the outbox is full: its destinations do not take chat logs")
+
 // AppendOutbox adds the records, all or none, in their order, and sets their
 // ids. They are on stable storage when it returns nil. The records must not
-// change until it returned. Times keep their milliseconds.
-func (s *Store) AppendOutbox(ctx context.Context, records []OutboxRecord) error {
+// change until it returned. Times keep their milliseconds. If the payloads in
+// the outbox would be more than limit bytes, it returns ErrOutboxFull; 0 is no limit.
+func (s *Store) AppendOutbox(ctx context.Context, records []OutboxRecord, limit int64) error {
 	if len(records) == 0 {
 		return nil
 	}
@@ -33,9 +37,13 @@ func (s *Store) AppendOutbox(ctx context.Context, records []OutboxRecord) error 
 		for i := range records {
 			bytes += len(records[i].Payload)
 		}
-		if err := tx.QueryRowContext(ctx, `
+		err := tx.QueryRowContext(ctx, `
 			UPDATE outbox_size SET last_id = last_id + $1, records = records + $1, bytes = bytes + $2
-			WHERE id = 1 RETURNING last_id`, len(records), bytes).Scan(&last); err != nil {
+			WHERE id = 1 AND ($3 <= 0 OR bytes + $2 <= $3) RETURNING last_id`, len(records), bytes, limit).Scan(&last)
+		if errors.Is(err, sql.ErrNoRows) {
+			return ErrOutboxFull
+		}
+		if err != nil {
 			return err
 		}
 		return insertOutbox(ctx, tx, records, last-int64(len(records)))
@@ -57,6 +65,12 @@ func insertOutbox(ctx context.Context, tx *sql.Tx, records []OutboxRecord, after
 		return err
 	}
 	defer func() { err = errors.Join(err, insert.Close()) }()
+	owe, err := tx.PrepareContext(ctx, `
+		INSERT INTO outbox_deliveries (logging_configuration, room_id, record_id) VALUES ($1, $2, $3)`)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, owe.Close()) }()
 	for i := range records {
 		r := &records[i]
 		arns, err := asJSON(r.LoggingConfigurations)
@@ -71,6 +85,11 @@ func insertOutbox(ctx context.Context, tx *sql.Tx, records []OutboxRecord, after
 			arns, r.EntryID, r.Type, millis(r.Time), payload); err != nil {
 			return err
 		}
+		for _, lc := range r.LoggingConfigurations {
+			if _, err := owe.ExecContext(ctx, lc, r.RoomID, after+1+int64(i)); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -84,31 +103,42 @@ func (s *Store) Outbox(ctx context.Context, after int64, n int) ([]OutboxRecord,
 	return records, nil
 }
 
-func (s *Store) readOutbox(ctx context.Context, after int64, n int) (records []OutboxRecord, err error) {
-	rows, err := s.reader.QueryContext(ctx, `
-		SELECT id, account, region, room_id, logging_configurations, entry_id, type, time, payload
-		FROM outbox WHERE id > $1 ORDER BY id LIMIT $2`, after, n)
+func (s *Store) readOutbox(ctx context.Context, after int64, n int) ([]OutboxRecord, error) {
+	return s.queryOutbox(ctx, `SELECT `+outboxColumns+` FROM outbox WHERE id > $1 ORDER BY id LIMIT $2`, after, n)
+}
+
+const outboxColumns = "id, account, region, room_id, logging_configurations, entry_id, type, time, payload"
+
+func (s *Store) queryOutbox(ctx context.Context, text string, args ...any) (records []OutboxRecord, err error) {
+	rows, err := s.reader.QueryContext(ctx, text, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		var r OutboxRecord
-		var arns string
-		var at int64
-		if err := rows.Scan(&r.ID, &r.Account, &r.Region, &r.RoomID, &arns, &r.EntryID, &r.Type, &at, &r.Payload); err != nil {
+		r, err := scanOutbox(rows)
+		if err != nil {
 			return nil, err
-		}
-		if err := fromJSON(arns, &r.LoggingConfigurations); err != nil {
-			return nil, err
-		}
-		r.Time = fromMillis(at)
-		if r.Payload == nil {
-			r.Payload = []byte{} // as the driver reads an empty one
 		}
 		records = append(records, r)
 	}
 	return records, rows.Err()
+}
+
+func scanOutbox(rows *sql.Rows) (r OutboxRecord, err error) {
+	var arns string
+	var at int64
+	if err := rows.Scan(&r.ID, &r.Account, &r.Region, &r.RoomID, &arns, &r.EntryID, &r.Type, &at, &r.Payload); err != nil {
+		return r, err
+	}
+	if err := fromJSON(arns, &r.LoggingConfigurations); err != nil {
+		return r, err
+	}
+	r.Time = fromMillis(at)
+	if r.Payload == nil {
+		r.Payload = []byte{} // as the driver reads an empty one
+	}
+	return r, nil
 }
 
 // OutboxSize returns how many records the outbox holds and the bytes of their

@@ -87,7 +87,7 @@ func TestReopenKeepsEverything(t *testing.T) {
 	s := open(t, path)
 	must(t, s.CreateLoggingConfiguration(ctx, tenant, lc, 1))
 	must(t, s.CreateRoom(ctx, tenant, room, 1))
-	must(t, s.AppendOutbox(ctx, records))
+	must(t, s.AppendOutbox(ctx, records, 0))
 	if first, err := s.ClaimToken(ctx, [16]byte{7}, time.Now().Add(time.Minute)); !first || err != nil {
 		t.Fatal(first, err)
 	}
@@ -109,7 +109,7 @@ func TestReopenKeepsEverything(t *testing.T) {
 		t.Errorf("a used token was claimed again: %v, %v", first, err)
 	}
 	more := []store.OutboxRecord{{Tenant: tenant, Time: now}}
-	must(t, s.AppendOutbox(ctx, more))
+	must(t, s.AppendOutbox(ctx, more, 0))
 	if more[0].ID <= records[0].ID {
 		t.Errorf("outbox id %d after %d", more[0].ID, records[0].ID)
 	}

@@ -175,7 +175,7 @@ func TestFullDatabase(t *testing.T) {
 	acknowledged := 0
 	var err error
 	for err == nil && acknowledged < 100 {
-		if err = s.AppendOutbox(t.Context(), record); err == nil {
+		if err = s.AppendOutbox(t.Context(), record, 0); err == nil {
 			acknowledged++
 		}
 	}
@@ -185,7 +185,7 @@ func TestFullDatabase(t *testing.T) {
 	if _, err := s.writer.Exec("PRAGMA max_page_count = 1000000"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.AppendOutbox(t.Context(), record); err != nil {
+	if err := s.AppendOutbox(t.Context(), record, 0); err != nil {
 		t.Fatalf("with space again: %v", err)
 	}
 	records, bytes, err := s.OutboxSize(t.Context())

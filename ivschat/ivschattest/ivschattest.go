@@ -9,8 +9,12 @@ package ivschattest
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -49,6 +53,8 @@ func New(t testing.TB) *Server {
 func start() (srv *Server, stop func() error, err error) {
 	c := config.Default()
 	c.ExpiryGrace, c.DrainTimeout = 10*time.Millisecond, 10*time.Millisecond
+	// Made when a logged room has something to log.
+	c.ChatlogDir = filepath.Join(os.TempDir(), "ivschattest-"+rand.Text())
 	s, err := server.New(context.Background(), c, true, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, nil, err
@@ -63,7 +69,7 @@ func start() (srv *Server, stop func() error, err error) {
 	go func() { served <- s.Serve(ctx, ctx, l) }()
 	stop = func() error {
 		cancel()
-		return <-served
+		return errors.Join(<-served, os.RemoveAll(c.ChatlogDir))
 	}
 	addr := l.Addr().String()
 	srv = &Server{URL: "http://" + addr, WebSocketURL: "ws://" + addr, Region: c.Region, Account: keys.DefaultAccount}

@@ -195,7 +195,7 @@ func outbox(t *testing.T, s *store.Store) {
 		equal(t, [2]int64{r, b}, [2]int64{records, bytes})
 	}
 	wantSize(0, 0)
-	ok(t, s.AppendOutbox(ctx, nil))
+	ok(t, s.AppendOutbox(ctx, nil, 0))
 	records := []store.OutboxRecord{
 		{Tenant: here, RoomID: resourceID(1), LoggingConfigurations: []string{loggingARN(here, "b"), loggingARN(here, "a")},
 			EntryID: "entry0000001", Type: "MESSAGE", Time: at(123), Payload: []byte("{\"a\":\"\x00\xff\"}")},
@@ -203,8 +203,8 @@ func outbox(t *testing.T, s *store.Store) {
 		{Tenant: store.Tenant{Account: "999999999999", Region: "eu-west-1"}, RoomID: resourceID(2),
 			LoggingConfigurations: []string{}, EntryID: "entry0000003", Type: "MESSAGE", Time: at(124), Payload: make([]byte, 100_000)},
 	}
-	ok(t, s.AppendOutbox(ctx, records[:2]))
-	ok(t, s.AppendOutbox(ctx, records[2:]))
+	ok(t, s.AppendOutbox(ctx, records[:2], 0))
+	ok(t, s.AppendOutbox(ctx, records[2:], 0))
 	if !(0 < records[0].ID && records[0].ID < records[1].ID && records[1].ID < records[2].ID) {
 		t.Fatalf("ids do not grow: %d %d %d", records[0].ID, records[1].ID, records[2].ID)
 	}
@@ -231,7 +231,7 @@ func concurrentOutbox(t *testing.T, s *store.Store) {
 			for j := range records {
 				records[j] = store.OutboxRecord{Tenant: here, RoomID: resourceID(i), EntryID: fmt.Sprintf("%d/%d/%d", i, k, j), Type: "EVENT", Time: at(0)}
 			}
-			if err := s.AppendOutbox(t.Context(), records); err != nil {
+			if err := s.AppendOutbox(t.Context(), records, 0); err != nil {
 				t.Errorf("append: %v", err)
 			}
 			mu.Lock()

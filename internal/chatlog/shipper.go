@@ -1,0 +1,127 @@
+package chatlog
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/parleychat/parley/internal/store"
+	"github.com/parleychat/parley/ivschat"
+)
+
+// Outbox is where records wait. It is the store's.
+type Outbox interface {
+	OutboxWaiting(ctx context.Context) ([]store.OutboxWaiting, error)
+	OutboxFor(ctx context.Context, loggingConfiguration, roomID string, after int64, n int) ([]store.OutboxRecord, error)
+	AcceptOutbox(ctx context.Context, loggingConfiguration, roomID string, from, to int64) error
+	RefuseOutbox(ctx context.Context, loggingConfiguration string, r *store.OutboxRecord, reason string) error
+	LoggingConfiguration(ctx context.Context, t store.Tenant, id string) (*ivschat.LoggingConfiguration, error)
+}
+
+// Observer counts what becomes of records. Its methods must not block.
+type Observer interface {
+	// LogsShipped tells of records that a destination took.
+	LogsShipped(loggingConfiguration string, n int)
+	// LogsFailed tells of a batch that failed and will be put again.
+	LogsFailed(loggingConfiguration string, err error)
+	// LogsRefused tells of a record that a destination will never take.
+	LogsRefused(loggingConfiguration string)
+	// LogsOrphaned tells of records whose logging configuration is gone.
+	LogsOrphaned(loggingConfiguration string, n int)
+	// LogsWaiting tells how many records wait, and how long the oldest has.
+	LogsWaiting(loggingConfiguration string, n int, oldest time.Duration)
+}
+
+// ShipperOptions are what a shipper is made of.
+type ShipperOptions struct {
+	Outbox   Outbox
+	Open     func(account, region string, c ivschat.DestinationConfiguration) (Destination, error)
+	Observer Observer
+	Logger   *slog.Logger
+	// MinBackoff and MaxBackoff bound the wait after a failure: 500 ms, 1 minute.
+	MinBackoff, MaxBackoff time.Duration
+}
+
+// Shipper brings what waits in the outbox to its destinations, for ever: what a
+// destination does not take is put again, in each room's order, and leaves the
+// outbox only when it was taken or refused for good. Destinations do not wait
+// for each other.
+type Shipper struct {
+	o     ShipperOptions
+	ctx   context.Context
+	stop  context.CancelFunc
+	done  sync.WaitGroup
+	mu    sync.Mutex
+	lanes map[string]*lane // by logging configuration
+}
+
+// NewShipper starts to ship, what waits from earlier first. Close it.
+func NewShipper(ctx context.Context, o ShipperOptions) (*Shipper, error) {
+	if o.MinBackoff <= 0 {
+		o.MinBackoff = 500 * time.Millisecond
+	}
+	if o.MaxBackoff <= 0 {
+		o.MaxBackoff = time.Minute
+	}
+	waiting, err := o.Outbox.OutboxWaiting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &Shipper{o: o, lanes: map[string]*lane{}}
+	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	for _, w := range waiting {
+		s.lane(w.LoggingConfiguration).add(w.RoomID, w.Records, w.Bytes, w.Oldest)
+	}
+	return s, nil
+}
+
+// Added tells of records that were appended to the outbox.
+func (s *Shipper) Added(records []store.OutboxRecord) {
+	now := time.Now()
+	for i := range records {
+		r := &records[i]
+		for _, lc := range r.LoggingConfigurations {
+			s.lane(lc).add(r.RoomID, 1, int64(len(r.Payload)), now)
+		}
+	}
+}
+
+// Close puts what waits once more, without waiting for more of it, until the
+// context ends. What is not taken stays in the outbox.
+func (s *Shipper) Close(ctx context.Context) {
+	s.mu.Lock()
+	for _, l := range s.lanes {
+		l.finish()
+	}
+	s.mu.Unlock()
+	over := context.AfterFunc(ctx, s.stop)
+	s.done.Wait()
+	over()
+	s.stop()
+}
+
+func (s *Shipper) lane(loggingConfiguration string) *lane {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.lanes[loggingConfiguration]
+	if l == nil {
+		l = &lane{
+			Shipper: s, arn: loggingConfiguration, rooms: map[string]*gathering{}, wake: make(chan struct{}, 1),
+			logger: s.o.Logger.With("logging_configuration", loggingConfiguration),
+		}
+		s.lanes[loggingConfiguration] = l
+		s.done.Go(l.run)
+	}
+	return l
+}
+
+// backoff is how long to wait after so many failures in a row: full jitter.
+func (s *Shipper) backoff(failures int) time.Duration {
+	most := s.o.MinBackoff << min(failures-1, 20)
+	if most > s.o.MaxBackoff || most <= 0 {
+		most = s.o.MaxBackoff
+	}
+	return s.o.MinBackoff/2 + rand.N(most)
+}
