@@ -43,6 +43,9 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"a token is claimed once by many callers", concurrentClaims},
 		{"the outbox keeps records and their order", outbox},
 		{"the outbox takes concurrent appends", concurrentOutbox},
+		{"a record leaves the outbox when all its destinations have it", deliveries},
+		{"the outbox is bounded", boundedOutbox},
+		{"what is refused for good is kept apart", deadLetters},
 		{"tenants behave as the model and never meet", model},
 	}
 	for _, test := range tests {
