@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/parleychat/parley/internal/chatlog"
 	"github.com/parleychat/parley/internal/config"
 	"github.com/parleychat/parley/internal/review"
 	"github.com/parleychat/parley/internal/server"
@@ -59,6 +60,11 @@ func configCommand() *cobra.Command {
 				return usageError{fmt.Errorf("message review: %w", err)}
 			}
 			reviewer.Close()
+			destinations, err := chatlog.NewDestinations(server.ChatlogSettings(c))
+			if err != nil {
+				return usageError{fmt.Errorf("chat logging: %w", err)}
+			}
+			destinations.Close()
 			fmt.Fprintln(cmd.OutOrStdout(), "ok")
 			return nil
 		},

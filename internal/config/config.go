@@ -52,6 +52,12 @@ type Config struct {
 	ReviewHandlerCalls          int
 	ReviewRoomReviews           int
 
+	ChatlogDir            string
+	ChatlogObjectInterval time.Duration
+	ChatlogObjectSize     Size
+	ChatlogEventInterval  time.Duration
+	ChatlogDestinations   []Destination
+
 	HandshakeRate  int
 	MaxConnections int
 	MaxFrame       Size

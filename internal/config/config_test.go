@@ -336,6 +336,8 @@ func TestEveryFieldHasItsOwnSetting(t *testing.T) {
 		"review-handlers": "arn:aws:lambda:*=builtin:links", "review-unresolved": "accept", "review-timeout": "100ms",
 		"review-lambda-endpoint": "aws", "review-lambda-access-key-id": "AKIDEXAMPLE", "review-lambda-secret-access-key": "0123456789abcdef",
 		"review-webhook-secret": "0123456789abcdef", "review-allow-networks": "127.0.0.0/8", "review-handler-calls": "1", "review-room-reviews": "1",
+		"chatlog-dir": "d", "chatlog-object-interval": "1s", "chatlog-object-size": "1MiB", "chatlog-event-interval": "1s",
+		"chatlog-destinations": "kind=s3,endpoint=aws",
 	}
 	def := reflect.ValueOf(config.Default()).Elem()
 	setBy := map[string]string{}

@@ -112,6 +112,16 @@ func (l *loader) yamlValue(s setting, value *yaml.Node, from Origin) {
 		l.set(s, text, from)
 		return
 	}
+	isRules := strings.HasPrefix(s.kind, rulesOf)
+	if isRules && value.Kind == yaml.SequenceNode && value.Style&yaml.TaggedStyle == 0 {
+		text, ok := yamlRules(value)
+		if !ok {
+			l.fail(s.name, from, "has an element that is not lines of names and values without commas and spaces")
+			return
+		}
+		l.set(s, text, from)
+		return
+	}
 	text, ok := scalar(value)
 	if !ok {
 		allowed := "one value"
@@ -120,6 +130,9 @@ func (l *loader) yamlValue(s setting, value *yaml.Node, from Origin) {
 		}
 		if strings.HasPrefix(s.kind, mapOf) {
 			allowed = "lines of names and values"
+		}
+		if isRules {
+			allowed = "a list whose elements are lines of names and values"
 		}
 		l.fail(s.name, from, "needs "+allowed+" after the colon")
 		return

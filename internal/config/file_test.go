@@ -40,6 +40,20 @@ func TestFilesThatAreNoSettings(t *testing.T) {
 		{"a handler without an endpoint", "review-handlers:\n  arn:aws:lambda:*:\n", "has a line that is not a pattern and an endpoint"},
 		{"a handler that is no ARN", "review-handlers: {words: 'builtin:links'}\n", "which is not of Lambda ARNs"},
 		{"a list of handlers", "review-handlers: [a]\n", "needs lines of names and values"},
+		{"destinations as a mapping", "chatlog: {destinations: {kind: s3}}\n", "chatlog-destinations (set by parley.yaml:1): needs a list whose elements"},
+		{"a destination that is text", "chatlog-destinations: [kind=s3]\n", "has an element that is not lines of names and values"},
+		{"a destination in parts", "chatlog-destinations: [{kind: [s3]}]\n", "has an element that is not lines of names and values"},
+		{"an unknown part of a destination", "chatlog-destinations: [{kind: s3, endpont: aws}]\n", "there is no \"endpont\"; did you mean endpoint?"},
+		{"a destination without a kind", "chatlog-destinations: [{endpoint: aws}]\n", "is not one of s3, cloudwatch-logs, firehose"},
+		{"a destination to nowhere", "chatlog-destinations: [{kind: s3}]\n", "it needs endpoint (aws or a URL) or directory"},
+		{"a destination to two places", "chatlog-destinations: [{kind: s3, directory: d, endpoint: aws}]\n", "beside directory"},
+		{"half of the credentials", "chatlog-destinations: [{kind: s3, endpoint: aws, access-key-id-env: ID}]\n", "need each other"},
+		{"two credentials", "chatlog-destinations: [{kind: s3, endpoint: aws, access-key-id-env: ID, secret-access-key-env: S, profile: p}]\n", "both profile"},
+		{"a secret for a variable's name", "chatlog-destinations: [{kind: s3, endpoint: aws, access-key-id-env: ID, secret-access-key-env: wJalrXUtnFEMI}]\n", "is not the name of an environment variable"},
+		{"a variable of settings", "chatlog-destinations: [{kind: s3, endpoint: aws, access-key-id-env: PARLEY_ID, secret-access-key-env: S}]\n", "as only settings do"},
+		{"the ACL of a log group", "chatlog-destinations: [{kind: cloudwatch-logs, endpoint: aws, acl: none}]\n", "are of s3 alone"},
+		{"an endpoint that is none", "chatlog-destinations: [{kind: s3, endpoint: 'http://u:p@host'}]\n", "is not aws or a URL"},
+		{"a part twice", "chatlog-destinations: 'kind=s3,kind=s3'\n", "kind is there twice"},
 		{"the file itself", "config: other.yaml\n", "there is no setting"},
 	}
 	for _, test := range tests {
@@ -102,11 +116,57 @@ review:
 	}
 }
 
+// The list keeps its order, as the first match wins.
+func TestDestinationsInTheFile(t *testing.T) {
+	const content = `
+chatlog:
+  dir: /var/lib/parley/chatlogs
+  object-interval: 1s
+  destinations:
+    - kind: s3
+      account: 123456789012
+      name: chat-*
+      endpoint: http://127.0.0.1:9000
+      region: eu-west-1
+      access-key-id-env: STORE_KEY_ID
+      secret-access-key-env: STORE_SECRET
+      path-style: yes
+      acl: none
+    - {kind: cloudwatch-logs, name: /aws/*, endpoint: aws, profile: logs}
+    - {kind: firehose, directory: streams}
+`
+	want := []config.Destination{
+		{Kind: "s3", Account: "123456789012", Name: "chat-*", Endpoint: "http://127.0.0.1:9000", Region: "eu-west-1",
+			AccessKeyIDEnv: "STORE_KEY_ID", SecretAccessKeyEnv: "STORE_SECRET", PathStyle: true, ACL: "none"},
+		{Kind: "cloudwatch-logs", Name: "/aws/*", Endpoint: "aws", Profile: "logs"},
+		{Kind: "firehose", Directory: "streams"},
+	}
+	c, err := config.Load(nil, []string{"PARLEY_CONFIG=" + file(t, content)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, c.ChatlogDestinations); diff != "" || c.ChatlogObjectInterval != time.Second {
+		t.Errorf("file: %s\n%v", diff, c.ChatlogObjectInterval)
+	}
+	var args []string
+	for _, d := range want {
+		args = append(args, "--chatlog-destinations", d.String())
+	}
+	if c, err = config.Load(flags(t, args...), nil); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, c.ChatlogDestinations); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func FuzzFile(f *testing.F) {
 	for _, seed := range []string{
 		"", "listen: ':1'\n", "regions: [a, b]\n", "listen: &a ':1'\nregion: *a\n", "a: {b: [c, {d: e}]}", "? [a]\n: b",
 		"max-body: 1MiB\nmax-body: 2MiB\n", "---\n...\n---\n", "\ufefflisten: ':1'", "access-key-id: AKIDEXAMPLE\nsecret-access-key: 0123456789abcdef\n",
 		"review:\n  handlers:\n    arn:aws:lambda:*: [a, b]\n  timeout: 1s\n", "review: {handlers: 'arn:aws:lambda:*=a|b'}\n", "review-handlers: {arn:aws:lambda:*: a}\n",
+		"chatlog:\n  destinations:\n  - kind: s3\n    endpoint: http://127.0.0.1:9000\n    path-style: true\n  - {kind: firehose, directory: d}\n",
+		"chatlog-destinations: 'kind=s3,endpoint=aws kind=s3,directory=d'\n", "chatlog-destinations: [{kind: s3, directory: 'a=b', name: '*'}]\n",
 		"token-validity: !!str 5m\n", "trusted-proxies:\n- 10.0.0.0/8\n- ::1\n", "<<: [*x]\n", "account-id: 000000000000\n",
 	} {
 		f.Add(seed)

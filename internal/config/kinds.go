@@ -19,6 +19,7 @@ import (
 type kind[T any] struct {
 	name   string
 	secret bool
+	silent bool // errors do not quote the value: there may be a secret in it by mistake
 	parse  func(string) (T, error)
 	format func(T) string
 	check  func(T) error
@@ -29,7 +30,7 @@ func (k kind[T]) read(text string) (T, error) {
 	if err == nil {
 		err = k.check(value)
 	}
-	if err != nil && !k.secret {
+	if err != nil && !k.secret && !k.silent {
 		err = fmt.Errorf("%s %w", quote(text), err)
 	}
 	return value, err
@@ -37,7 +38,7 @@ func (k kind[T]) read(text string) (T, error) {
 
 func (k kind[T]) verify(value T) error {
 	err := k.check(value)
-	if err != nil && !k.secret {
+	if err != nil && !k.secret && !k.silent {
 		err = fmt.Errorf("%s %w", quote(k.format(value)), err)
 	}
 	return err

@@ -66,6 +66,9 @@ func (v *flagValue) Type() string {
 	if strings.HasPrefix(v.kind, mapOf) {
 		return "PATTERN=ENDPOINT"
 	}
+	if strings.HasPrefix(v.kind, rulesOf) {
+		return "NAME=VALUE,…"
+	}
 	return strings.ReplaceAll(v.kind, ", ", "|")
 }
 
@@ -73,7 +76,7 @@ func (v *flagValue) Set(text string) error {
 	switch {
 	case v.set && strings.HasPrefix(v.kind, listOf):
 		text = v.text + "," + text
-	case v.set && strings.HasPrefix(v.kind, mapOf):
+	case v.set && (strings.HasPrefix(v.kind, mapOf) || strings.HasPrefix(v.kind, rulesOf)):
 		text = v.text + " " + text
 	}
 	v.text, v.set = text, true

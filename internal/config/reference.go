@@ -43,9 +43,17 @@ review:
     arn:aws:lambda:*:*:function:words: builtin:wordlist?file=words.txt
     arn:aws:lambda:*: lambda+http://127.0.0.1:4566
   allow-networks: 127.0.0.0/8
+chatlog:
+  destinations:
+    - kind: s3
+      name: chat-*
+      endpoint: http://127.0.0.1:9000
+      path-style: true
+      access-key-id-env: STORE_KEY_ID
+      secret-access-key-env: STORE_SECRET
 ` + "```" + `
 
-Settings that begin alike may stand together, as those of ` + "`review-…`" + ` do here.
+Settings that begin alike may stand together, as those of ` + "`review-…` and `chatlog-…`" + ` do here.
 
 What nothing reads is an error: a name in the file or a ` + "`PARLEY_*`" + ` variable that is not below stops the server, which
 names the nearest that is. (The variables that Kubernetes makes for a Service called ` + "`parley`" + ` are let be.) All mistakes are
@@ -53,7 +61,8 @@ reported at once. ` + "`parley config print`" + ` shows every value and where it
 
 Durations are numbers with a unit: ` + "`500ms`, `30s`, `5m`, `1h30m`" + `. Sizes are bytes, or have a unit: ` + "`64KiB`, `1MiB`" + `. Lists
 are separated by commas; in the file they may be YAML lists, and a flag may be repeated. Maps are lines of a name and a
-value or a list of values in the file, and elsewhere ` + "`NAME=VALUE|VALUE`" + ` with spaces between; their order counts.
+value or a list of values in the file, and elsewhere ` + "`NAME=VALUE|VALUE`" + ` with spaces between; their order counts. Rules
+are a list of such lines in the file, and elsewhere ` + "`NAME=VALUE,NAME=VALUE`" + ` with spaces between; the first that matches counts.
 
 | Setting | Flag | Environment | Type | Default | Meaning |
 | --- | --- | --- | --- | --- | --- |

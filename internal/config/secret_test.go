@@ -66,6 +66,15 @@ func TestSecretsAreNeverShown(t *testing.T) {
 		}
 		fmt.Fprintln(&shown, err)
 	}
+	for _, bad := range []string{
+		"access-key-id-env=canary", "access-key-id-env=ID,secret-access-key-env=canary-canary", "secret-access-key-env=canary canary",
+	} {
+		_, err := config.Load(nil, []string{"PARLEY_CHATLOG_DESTINATIONS=kind=s3,endpoint=aws," + bad})
+		if err == nil {
+			t.Errorf("a destination of %q is accepted", bad)
+		}
+		fmt.Fprintln(&shown, err)
+	}
 	for _, form := range []string{"canary", fmt.Sprintf("%x", "canary"), fmt.Sprintf("%X", "canary")} {
 		if at := bytes.Index(shown.Bytes(), []byte(form)); at >= 0 {
 			t.Errorf("the secret shows: …%s", shown.Bytes()[max(0, at-80):at+20])

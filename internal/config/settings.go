@@ -98,6 +98,17 @@ func settings() []setting {
 		row("review-room-reviews", func(c *Config) *int { return &c.ReviewRoomReviews }, number(1, 10_000), "32",
 			"Most reviews under way in one room; one beyond it fails at once."),
 
+		row("chatlog-dir", func(c *Config) *string { return &c.ChatlogDir }, text("path", anything), "",
+			"Directory of the chat logs of destinations that `chatlog-destinations` does not name; `chatlogs` under `data` if not set."),
+		row("chatlog-object-interval", func(c *Config) *time.Duration { return &c.ChatlogObjectInterval }, duration(100*time.Millisecond, time.Hour), "5m",
+			"How long records wait for others to make up an S3 object."),
+		row("chatlog-object-size", func(c *Config) *Size { return &c.ChatlogObjectSize }, size(1*MiB, 64*MiB), "8MiB",
+			"Most bytes of records, before compression, in one S3 object; a room that has so many does not wait."),
+		row("chatlog-event-interval", func(c *Config) *time.Duration { return &c.ChatlogEventInterval }, duration(10*time.Millisecond, time.Hour), "10s",
+			"How long records wait for others to go to CloudWatch Logs or Firehose with."),
+		row("chatlog-destinations", func(c *Config) *[]Destination { return &c.ChatlogDestinations }, destinations(), "",
+			"What stands for the buckets, log groups and delivery streams of logging configurations; the first rule that matches counts. See [chat logging](chat-logging.md)."),
+
 		row("handshake-rate", func(c *Config) *int { return &c.HandshakeRate }, number(0, 1_000_000), "0",
 			"Most WebSocket handshakes per second on this node; beyond it, 503. 0 is no limit."),
 		row("max-connections", func(c *Config) *int { return &c.MaxConnections }, number(0, 10_000_000), "0",
