@@ -98,7 +98,7 @@ func NewDestinations(s Settings) (*Destinations, error) {
 		client: &http.Client{
 			Transport: &http.Transport{
 				Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConns: 64,
-				MaxIdleConnsPerHost: 16, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second,
+				MaxIdleConnsPerHost: 16, IdleConnTimeout: 20 * time.Second, TLSHandshakeTimeout: 10 * time.Second,
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
