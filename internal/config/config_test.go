@@ -53,6 +53,7 @@ func TestDefaults(t *testing.T) {
 		SendBuffer: 64 << 10, PingInterval: 30 * time.Second, PongTimeout: 10 * time.Second,
 		FanoutWindow: 16 * time.Millisecond, Reader: "auto", ExpiryGrace: 3 * time.Second, DrainTimeout: 30 * time.Second, LogFormat: "auto", Banner: "auto",
 		ReviewUnresolved: "refuse", ReviewTimeout: 200 * time.Millisecond, ReviewHandlerCalls: 64, ReviewRoomReviews: 32,
+		ChatlogObjectInterval: 5 * time.Minute, ChatlogObjectSize: 8 << 20, ChatlogEventInterval: 10 * time.Second,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
