@@ -238,59 +238,6 @@ func TestAccountsPendingVerification(t *testing.T) {
 	}
 }
 
-// What viewers of a logged room got is on disk, in order, however the server ends.
-func TestEntriesOfLoggedRoomsAreKeptInTheOutbox(t *testing.T) {
-	data := t.TempDir()
-	r := start(t, func(c *config.Config) { c.Data = data })
-	lc, err := r.client().CreateLoggingConfiguration(t.Context(), &ivschat.CreateLoggingConfigurationInput{
-		DestinationConfiguration: &ivschat.DestinationConfiguration{S3: &ivschat.S3DestinationConfiguration{BucketName: "chat-logs"}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	quiet := r.room()
-	logged, err := r.client().UpdateRoom(t.Context(), &ivschat.UpdateRoomInput{
-		Identifier: r.room().Arn, LoggingConfigurationIdentifiers: []string{lc.Arn},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, other := r.connect(logged, "ana"), r.connect(quiet, "ana")
-	r.send(other, `{"Action":"SEND_MESSAGE","Content":"not logged"}`)
-	r.read(other)
-	var ids []string
-	for i := range 5 {
-		r.send(c, fmt.Sprintf(`{"Action":"SEND_MESSAGE","RequestId":"%d","Content":"logged"}`, i))
-		ids = append(ids, r.read(c).Id)
-	}
-	if _, err := r.client().SendEvent(t.Context(), &ivschat.SendEventInput{RoomIdentifier: logged.Arn, EventName: "x"}); err != nil {
-		t.Fatal(err)
-	}
-	ids = append(ids, r.read(c).Id)
-	r.stop()
-
-	s, err := store.Open(t.Context(), filepath.Join(data, "parley.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	records, err := s.Outbox(t.Context(), 0, 100)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var kept []string
-	for _, record := range records {
-		kept = append(kept, record.EntryID)
-		if record.RoomID != logged.ID || !slices.Equal(record.LoggingConfigurations, []string{lc.Arn}) ||
-			!strings.Contains(string(record.Payload), `"Id":"`+record.EntryID+`"`) {
-			t.Errorf("record %+v", record)
-		}
-	}
-	if !slices.Equal(kept, ids) {
-		t.Errorf("kept %v, want %v", kept, ids)
-	}
-}
-
 func TestHandshakesOverTheRateAreToldToComeBack(t *testing.T) {
 	r := start(t, func(c *config.Config) { c.HandshakeRate = 1 })
 	room := r.room()

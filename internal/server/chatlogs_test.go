@@ -1,0 +1,156 @@
+package server_test
+
+import (
+	"bufio"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/parleychat/parley/internal/config"
+	"github.com/parleychat/parley/internal/store"
+	"github.com/parleychat/parley/ivschat"
+)
+
+// logged makes a room that is logged to a bucket.
+func (r *running) logged() *ivschat.Room {
+	r.t.Helper()
+	lc, err := r.client().CreateLoggingConfiguration(r.t.Context(), &ivschat.CreateLoggingConfigurationInput{
+		DestinationConfiguration: &ivschat.DestinationConfiguration{S3: &ivschat.S3DestinationConfiguration{BucketName: "chat-logs"}},
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	room, err := r.client().UpdateRoom(r.t.Context(), &ivschat.UpdateRoomInput{
+		Identifier: r.room().Arn, LoggingConfigurationIdentifiers: []string{lc.Arn},
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return room
+}
+
+// chat sends messages and an event to the room, and returns the ids that came back.
+func (r *running) chat(room *ivschat.Room) (ids []string) {
+	r.t.Helper()
+	c := r.connect(room, "ana")
+	for i := range 5 {
+		r.send(c, fmt.Sprintf(`{"Action":"SEND_MESSAGE","RequestId":"%d","Content":"logged"}`, i))
+		ids = append(ids, r.read(c).Id)
+	}
+	if _, err := r.client().SendEvent(r.t.Context(), &ivschat.SendEventInput{RoomIdentifier: room.Arn, EventName: "x"}); err != nil {
+		r.t.Fatal(err)
+	}
+	return append(ids, r.read(c).Id)
+}
+
+// objects returns the ids of the records below the directory, in their order.
+func objects(t *testing.T, dir string) (ids []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		lines := bufio.NewScanner(z)
+		for lines.Scan() {
+			var record struct {
+				Type    string `json:"type"`
+				Payload struct{ Id string }
+				Version string `json:"version"`
+			}
+			if err := json.Unmarshal(lines.Bytes(), &record); err != nil || record.Version != "1.0" {
+				return fmt.Errorf("%s: record %s: %w", path, lines.Bytes(), err)
+			}
+			ids = append(ids, record.Payload.Id)
+		}
+		return lines.Err()
+	})
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	return ids
+}
+
+func TestWhatViewersOfALoggedRoomGotIsInItsBucket(t *testing.T) {
+	data := t.TempDir()
+	r := start(t, func(c *config.Config) { c.Data = data })
+	room, quiet := r.logged(), r.room()
+	other := r.connect(quiet, "ana")
+	r.send(other, `{"Action":"SEND_MESSAGE","Content":"not logged"}`)
+	r.read(other)
+	ids := r.chat(room)
+	r.stop()
+	if got := objects(t, filepath.Join(data, "chatlogs", "chat-logs", "AWSLogs")); !slices.Equal(got, ids) {
+		t.Errorf("logged %v, want %v", got, ids)
+	}
+}
+
+func TestADestinationThatIsDownLosesNothing(t *testing.T) {
+	data := t.TempDir()
+	dir := filepath.Join(data, "not a directory yet")
+	if err := os.WriteFile(dir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	change := func(c *config.Config) { c.Data, c.ChatlogDir = data, dir }
+	r := start(t, change)
+	ids := r.chat(r.logged()) // the room chats on
+	r.stop()
+	if !strings.Contains(r.logs.String(), "they wait in the outbox") {
+		t.Error("nothing was said of the failure")
+	}
+	s, err := store.Open(t.Context(), filepath.Join(data, "parley.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := s.Outbox(t.Context(), 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(kept) != len(ids) {
+		t.Fatalf("%d records wait, want %d", len(kept), len(ids))
+	}
+
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	start(t, change).stop()
+	if got := objects(t, dir); !slices.Equal(got, ids) {
+		t.Errorf("logged %v, want %v", got, ids)
+	}
+}
+
+func TestAFullOutboxRefusesWhatItCouldNotKeep(t *testing.T) {
+	r := start(t, func(c *config.Config) { c.OutboxLimit = 300 })
+	room, quiet := r.logged(), r.room()
+	c := r.connect(room, "ana")
+	r.send(c, `{"Action":"SEND_MESSAGE","RequestId":"1","Content":"fits"}`)
+	if f := r.read(c); f.Type != "MESSAGE" {
+		t.Fatalf("got %+v", f)
+	}
+	r.send(c, `{"Action":"SEND_MESSAGE","RequestId":"2","Content":"does not"}`)
+	if f := r.read(c); f.ErrorCode != 500 || f.RequestId != "2" {
+		t.Errorf("got %+v, want ERROR 500", f)
+	}
+	other := r.connect(quiet, "ana")
+	r.send(other, `{"Action":"SEND_MESSAGE","RequestId":"3","Content":"not logged"}`)
+	if f := r.read(other); f.Type != "MESSAGE" {
+		t.Errorf("got %+v", f)
+	}
+}
