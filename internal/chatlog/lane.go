@@ -39,6 +39,7 @@ type gathering struct {
 	records int
 	bytes   int64
 	oldest  time.Time // when the first of them came, or earlier
+	through int64     // the last record of a batch that failed
 }
 
 func (l *lane) add(roomID string, records int, bytes int64, at time.Time) {

@@ -14,33 +14,35 @@ const page = 500
 // ship puts the room's first records.
 func (l *lane) ship(roomID string) error {
 	l.mu.Lock()
-	began, counted := l.rooms[roomID].oldest, l.rooms[roomID].records
+	g := *l.rooms[roomID]
 	l.mu.Unlock()
-	rows, err := l.gather(roomID)
+	rows, err := l.gather(roomID, g.through)
 	if err != nil {
 		return err
 	}
 	if len(rows) == 0 { // counted after an earlier batch had them
-		l.taken(roomID, counted, 0, began)
+		l.taken(roomID, g.records, 0, g.oldest)
 		return nil
 	}
-	b := Batch{Account: rows[0].Account, Region: rows[0].Region, RoomID: roomID, Window: began}
+	b := Batch{Account: rows[0].Account, Region: rows[0].Region, RoomID: roomID, Window: g.oldest}
 	for i := range rows {
 		b.Records = append(b.Records, record(&rows[i]))
 	}
 	outcome, err := l.destination.Put(l.ctx, b)
 	if err != nil {
 		l.o.Observer.LogsFailed(l.arn, err)
+		l.again(roomID, rows[len(rows)-1].ID)
 		return fmt.Errorf("room %s: %w", roomID, err)
 	}
 	n, bytes, err := l.settle(roomID, rows, outcome)
 	if err != nil {
 		return err
 	}
+	left := g.oldest
 	if len(outcome.Again) == 0 {
-		began = rows[len(rows)-1].Time
+		left = rows[len(rows)-1].Time
 	}
-	l.taken(roomID, n, bytes, began)
+	l.taken(roomID, n, bytes, left)
 	if len(outcome.Again) > 0 {
 		l.o.Observer.LogsFailed(l.arn, outcome.Err)
 		return fmt.Errorf("room %s: %d of %d records: %w", roomID, len(outcome.Again), len(rows), outcome.Err)
@@ -49,8 +51,8 @@ func (l *lane) ship(roomID string) error {
 }
 
 // gather reads as many of the room's first records as one batch may have, but one
-// at least.
-func (l *lane) gather(roomID string) (rows []store.OutboxRecord, err error) {
+// at least, and none behind the one with the id through, if that is not 0.
+func (l *lane) gather(roomID string, through int64) (rows []store.OutboxRecord, err error) {
 	limits := l.destination.Limits()
 	bytes, after := 0, int64(0)
 	var first time.Time
@@ -60,6 +62,9 @@ func (l *lane) gather(roomID string) (rows []store.OutboxRecord, err error) {
 			return rows, err
 		}
 		for _, r := range more {
+			if through > 0 && r.ID > through {
+				return rows, nil
+			}
 			if len(rows) == 0 {
 				first = r.Time
 			}
@@ -107,6 +112,14 @@ func (l *lane) settle(roomID string, rows []store.OutboxRecord, outcome Outcome)
 	return n, bytes, nil
 }
 
+// again has the next batch end where this one, which failed, did: a destination
+// that took it all the same can tell that it is the same.
+func (l *lane) again(roomID string, through int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rooms[roomID].through = through
+}
+
 // taken takes records off the room's gathering. What is left of it came no
 // earlier than at.
 func (l *lane) taken(roomID string, records int, bytes int64, at time.Time) {
@@ -119,6 +132,7 @@ func (l *lane) taken(roomID string, records int, bytes int64, at time.Time) {
 	}
 	g.records -= records
 	g.bytes -= bytes
+	g.through = 0
 	if at.After(g.oldest) {
 		g.oldest = at
 	}

@@ -244,6 +244,35 @@ func TestRecordsWaitForEachOtherThenGoTogether(t *testing.T) {
 	})
 }
 
+// The destination may have taken it: then it can tell.
+func TestABatchThatIsPutAgainIsTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		defer b.kill()
+		var batches []string
+		b.places["a"].fails(func(batch chatlog.Batch) (chatlog.Outcome, error) {
+			ids := batch.Window.Format("05.000")
+			for _, r := range batch.Records {
+				ids += " " + r.EntryID
+			}
+			batches = append(batches, ids)
+			if len(batches) < 3 {
+				return chatlog.Outcome{}, errors.New("the connection was cut")
+			}
+			return chatlog.Outcome{}, nil
+		})
+		for i := range 20 {
+			b.send("room", fmt.Sprint(i), first)
+			time.Sleep(2 * time.Second)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if batches[0] != batches[1] || batches[1] != batches[2] {
+			t.Errorf("put %q", batches)
+		}
+	})
+}
+
 func TestAFullBatchDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)

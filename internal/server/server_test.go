@@ -3,12 +3,9 @@ package server_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +16,6 @@ import (
 
 	"github.com/parleychat/parley/internal/config"
 	"github.com/parleychat/parley/internal/server"
-	"github.com/parleychat/parley/internal/store"
 	"github.com/parleychat/parley/ivschat"
 )
 
