@@ -9,7 +9,7 @@ BENCHSTAT = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 BENCH = $(GO) test -run '^$$' -bench . -benchmem -count 6 -benchtime 200ms ./bench >.bench.out && ! grep -e '--- FAIL' .bench.out || { cat .bench.out; rm -f .bench.out; exit 1; }
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: run build test lint vuln test-go test-boto3 test-awscli test-jssdk test-chatlog fuzz bench bench-baseline bench-peers bench-review bench-targets docs
+.PHONY: run build test lint vuln test-go test-boto3 test-awscli test-jssdk test-chatlog fuzz bench bench-baseline bench-peers bench-review bench-targets chatlog-faults docs
 
 run: ## a server in memory, nothing to set up
 	$(GO) run ./cmd/parley dev
@@ -49,6 +49,9 @@ test-jssdk: ## the official JavaScript SDKs, in Node and in Chromium
 
 test-chatlog: ## chat logs in moto's S3, CloudWatch Logs and Firehose
 	test/chatlog/run.sh
+
+chatlog-faults: ## a server with logged rooms, killed 200 times: two minutes
+	PARLEY_KILLS=200 $(GO) test -count=1 -timeout 30m -v ./test/chatlogfaults
 
 fuzz: ## every fuzz target, FUZZTIME inputs each
 	@set -e; for pkg in $$($(GO) list ./...); do \
