@@ -51,7 +51,7 @@ test-chatlog: ## chat logs in moto's S3, CloudWatch Logs and Firehose
 	test/chatlog/run.sh
 
 chatlog-faults: ## a server with logged rooms, killed 200 times: two minutes
-	PARLEY_KILLS=200 $(GO) test -count=1 -timeout 30m -v ./test/chatlogfaults
+	CHATLOG_KILLS=200 $(GO) test -count=1 -timeout 30m -v ./test/chatlogfaults
 
 fuzz: ## every fuzz target, FUZZTIME inputs each
 	@set -e; for pkg in $$($(GO) list ./...); do \

@@ -145,10 +145,10 @@ func (s *seen) chat(ctx context.Context, t *testing.T, p *process, arn, id strin
 }
 
 // Whenever the server is killed: what any viewer got is in both destinations in
-// the end, in the room's order, none of it broken. PARLEY_KILLS is how often; 10.
+// the end, in the room's order, none of it broken. CHATLOG_KILLS is how often; 10.
 func TestKilledServersLoseNothing(t *testing.T) {
 	kills := 10
-	if text := os.Getenv("PARLEY_KILLS"); text != "" {
+	if text := os.Getenv("CHATLOG_KILLS"); text != "" {
 		var err error
 		if kills, err = strconv.Atoi(text); err != nil {
 			t.Fatal(err)
