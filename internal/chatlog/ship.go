@@ -7,9 +7,13 @@ import (
 	"github.com/parleychat/parley/internal/store"
 )
 
-// page is how many records are read, and how many accepted, in one go: accepting
-// is a transaction that others wait for.
-const page = 500
+const (
+	// page is how many records are read in one go.
+	page = 500
+	// acceptAtOnce is how many are accepted in one: new entries wait for the
+	// transaction, so it is short, and there is one at a time.
+	acceptAtOnce = 500
+)
 
 // ship puts the room's first records.
 func (l *lane) ship(roomID string) error {
@@ -96,12 +100,12 @@ func (l *lane) settle(roomID string, rows []store.OutboxRecord, outcome Outcome)
 	}
 	for begin := 0; begin < len(rows); {
 		end := begin
-		for end < len(rows) && end-begin < page && !stays[end] {
+		for end < len(rows) && end-begin < acceptAtOnce && !stays[end] {
 			bytes += int64(len(rows[end].Payload))
 			end++
 		}
 		if end > begin {
-			if err := l.o.Outbox.AcceptOutbox(l.ctx, l.arn, roomID, rows[begin].ID, rows[end-1].ID); err != nil {
+			if err := l.accept(roomID, rows[begin].ID, rows[end-1].ID); err != nil {
 				return 0, 0, err
 			}
 			n += end - begin
@@ -110,6 +114,12 @@ func (l *lane) settle(roomID string, rows []store.OutboxRecord, outcome Outcome)
 	}
 	l.o.Observer.LogsShipped(l.arn, n-len(outcome.Refused))
 	return n, bytes, nil
+}
+
+func (l *lane) accept(roomID string, from, to int64) error {
+	l.accepting.Lock()
+	defer l.accepting.Unlock()
+	return l.o.Outbox.AcceptOutbox(l.ctx, l.arn, roomID, from, to)
 }
 
 // again has the next batch end where this one, which failed, did: a destination

@@ -49,12 +49,15 @@ type ShipperOptions struct {
 // outbox only when it was taken or refused for good. Destinations do not wait
 // for each other.
 type Shipper struct {
-	o     ShipperOptions
-	ctx   context.Context
-	stop  context.CancelFunc
-	done  sync.WaitGroup
-	mu    sync.Mutex
-	lanes map[string]*lane // by logging configuration
+	o    ShipperOptions
+	ctx  context.Context
+	stop context.CancelFunc
+	done sync.WaitGroup
+	// accepting is held over a write to the outbox, for the sake of those who wait
+	// to append.
+	accepting sync.Mutex
+	mu        sync.Mutex       // guards lanes
+	lanes     map[string]*lane // by logging configuration
 }
 
 // NewShipper starts to ship, what waits from earlier first. Close it.
