@@ -34,7 +34,7 @@ var crashTenant = Tenant{Account: "123456789012", Region: "us-west-2"}
 // stdout as soon as it is acknowledged.
 func crashWriter(path, synchronous string) error {
 	fmt.Println("start")
-	s, err := open(context.Background(), path, synchronous)
+	s, err := open(context.Background(), path, opening{synchronous: synchronous})
 	if err != nil {
 		return err
 	}

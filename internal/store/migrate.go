@@ -10,9 +10,9 @@ import (
 	"github.com/parleychat/parley/internal/store/migrations"
 )
 
-// migrate applies the migrations the database lacks. A database of a later
-// release is refused untouched: this one does not know its rules.
-func migrate(ctx context.Context, db *sql.DB) error {
+// migrate applies the migrations the database lacks, if it may. A database of a
+// later release is refused untouched: this one does not know its rules.
+func migrate(ctx context.Context, db *sql.DB, may bool) error {
 	p, err := goose.NewProvider(goose.DialectSQLite3, db, migrations.Files, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
@@ -23,6 +23,12 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	}
 	if has > knows {
 		return fmt.Errorf("the database is at schema version %d and this release knows %d: start a release at least as new as the one that wrote it", has, knows)
+	}
+	if !may {
+		if has < knows {
+			return fmt.Errorf("the database is at schema version %d, of an earlier release than this one: start the server of this release once", has)
+		}
+		return nil
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)

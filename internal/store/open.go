@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -39,20 +40,32 @@ type Store struct {
 // schema up to date. Only one Store at a time has a file open. With no path the
 // data is in memory and gone after Close.
 func Open(ctx context.Context, path string) (*Store, error) {
-	return open(ctx, path, "FULL")
+	return open(ctx, path, opening{synchronous: "FULL"})
 }
 
-// open lets a test show what a weaker sync mode loses.
-func open(ctx context.Context, path, synchronous string) (*Store, error) {
+// Attach opens the database file of a server, which may be running, for a
+// command: it makes and migrates nothing and refuses a schema of another
+// release. Whether a chat token was used only a server's Store can tell.
+func Attach(ctx context.Context, path string) (*Store, error) {
+	return open(ctx, path, opening{synchronous: "FULL", beside: true})
+}
+
+// opening is how to open a database.
+type opening struct {
+	synchronous string // lets a test show what a weaker mode loses
+	beside      bool   // another process may have it open
+}
+
+func open(ctx context.Context, path string, how opening) (*Store, error) {
 	s := &Store{
 		queue:   make(chan *job, queueLength),
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),
 		claims:  claims{now: time.Now},
 	}
-	err := s.connect(ctx, path, synchronous)
+	err := s.connect(ctx, path, how)
 	if err == nil {
-		err = migrate(ctx, s.writer)
+		err = migrate(ctx, s.writer, !how.beside)
 	}
 	if err == nil {
 		s.room, err = s.reader.PrepareContext(ctx, selectRooms("account = $1 AND region = $2 AND id = $3"))
@@ -81,7 +94,7 @@ func explain(path string, err error) error {
 	return err
 }
 
-func (s *Store) connect(ctx context.Context, path, synchronous string) (err error) {
+func (s *Store) connect(ctx context.Context, path string, how opening) (err error) {
 	if path == "" {
 		// One connection for all: it is the database.
 		s.writer, err = connections(":memory:", 1, "_foreign_keys", "on")
@@ -91,14 +104,11 @@ func (s *Store) connect(ctx context.Context, path, synchronous string) (err erro
 	if path, err = filepath.Abs(path); err != nil {
 		return err
 	}
-	if s.lock, err = lock(path + ".lock"); err != nil {
-		return err
-	}
-	if err := create(path); err != nil {
+	if err := s.hold(path, how); err != nil {
 		return err
 	}
 	if s.writer, err = connections(path, 1,
-		"_journal_mode", "WAL", "_synchronous", synchronous, "_foreign_keys", "on", "_txlock", "immediate",
+		"_journal_mode", "WAL", "_synchronous", how.synchronous, "_foreign_keys", "on", "_txlock", "immediate",
 		"_pragma", "journal_size_limit(67108864)"); err != nil {
 		return err
 	}
@@ -112,6 +122,21 @@ func (s *Store) connect(ctx context.Context, path, synchronous string) (err erro
 	}
 	s.reader, err = connections(path, readers, "_query_only", "on")
 	return err
+}
+
+// hold makes the file this Store's own, or sees that there is one to share.
+func (s *Store) hold(path string, how opening) (err error) {
+	if how.beside {
+		_, err = os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: no server has run with this data directory yet", err)
+		}
+		return err
+	}
+	if s.lock, err = lock(path + ".lock"); err != nil {
+		return err
+	}
+	return create(path)
 }
 
 // connections opens a pool of at most n connections with the given settings.
