@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,10 +20,14 @@ func (s *Service) CreateLoggingConfiguration(ctx context.Context, in *ivschat.Cr
 		return nil, err
 	}
 	created := now()
+	ok, err := s.probe(ctx, t, in.DestinationConfiguration)
+	if err != nil {
+		return nil, err
+	}
 	lc := &ivschat.LoggingConfiguration{
-		ID: id.New(), CreateTime: created, UpdateTime: created,
+		ID: id.New(), CreateTime: created, UpdateTime: now(),
 		DestinationConfiguration: *in.DestinationConfiguration,
-		State:                    ivschat.LoggingConfigurationStateActive,
+		State:                    createdState(ok),
 		Tags:                     map[string]string{},
 	}
 	lc.Arn = arn.ARN{Region: t.Region, Account: t.Account, Type: arn.LoggingConfiguration, ID: lc.ID}.String()
@@ -39,6 +44,7 @@ func (s *Service) CreateLoggingConfiguration(ctx context.Context, in *ivschat.Cr
 	if err != nil {
 		return nil, wire(err, lc.Arn)
 	}
+	lc.State = ivschat.LoggingConfigurationStateActive // the answer knows no other
 	return lc, nil
 }
 
@@ -61,19 +67,25 @@ func (s *Service) UpdateLoggingConfiguration(ctx context.Context, in *ivschat.Up
 	if err != nil {
 		return nil, err
 	}
-	lc, err := s.Store.UpdateLoggingConfiguration(ctx, t, idOf(in.Identifier), func(lc *ivschat.LoggingConfiguration) error {
-		if in.Name != nil {
-			lc.Name = *in.Name
+	was, err := s.Store.LoggingConfiguration(ctx, t, idOf(in.Identifier))
+	if err != nil {
+		return nil, wire(err, in.Identifier)
+	}
+	ok := true
+	if in.DestinationConfiguration != nil || was.State != ivschat.LoggingConfigurationStateActive {
+		if ok, err = s.probe(ctx, t, cmp.Or(in.DestinationConfiguration, &was.DestinationConfiguration)); err != nil {
+			return nil, err
 		}
-		if in.DestinationConfiguration != nil {
-			lc.DestinationConfiguration = *in.DestinationConfiguration
-		}
-		lc.UpdateTime = now()
+	}
+	at := now()
+	lc, err := s.Store.UpdateLoggingConfiguration(ctx, t, was.ID, func(lc *ivschat.LoggingConfiguration) error {
+		update(lc, in, at, ok)
 		return nil
 	})
 	if err != nil {
 		return nil, wire(err, in.Identifier)
 	}
+	update(lc, in, at, true) // the answer knows no other state
 	return lc, nil
 }
 

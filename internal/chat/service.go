@@ -45,6 +45,9 @@ type Options struct {
 	Reviewer *review.Reviewer
 	// AcceptUnresolved lets rooms have handlers that the reviewer cannot resolve.
 	AcceptUnresolved bool
+	// Probe tells whether a destination of chat logs can be written to; an error
+	// that is chatlog.ErrNotFound says that there is none. Without it all can.
+	Probe func(ctx context.Context, account, region string, c ivschat.DestinationConfiguration) error
 	// Pending tells whether an account is pending verification.
 	Pending func(account string) bool
 	// Operated is told of each call of an operation that sends an event, and

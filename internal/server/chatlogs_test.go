@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -101,13 +102,14 @@ func TestWhatViewersOfALoggedRoomGotIsInItsBucket(t *testing.T) {
 
 func TestADestinationThatIsDownLosesNothing(t *testing.T) {
 	data := t.TempDir()
-	dir := filepath.Join(data, "not a directory yet")
-	if err := os.WriteFile(dir, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	dir := filepath.Join(data, "logs")
 	change := func(c *config.Config) { c.Data, c.ChatlogDir = data, dir }
 	r := start(t, change)
-	ids := r.chat(r.logged()) // the room chats on
+	room := r.logged()
+	if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)); err != nil { // no directory any more
+		t.Fatal(err)
+	}
+	ids := r.chat(room) // the room chats on
 	r.stop()
 	if !strings.Contains(r.logs.String(), "they wait in the outbox") {
 		t.Error("nothing was said of the failure")
@@ -134,6 +136,62 @@ func TestADestinationThatIsDownLosesNothing(t *testing.T) {
 	if got := objects(t, dir); !slices.Equal(got, ids) {
 		t.Errorf("logged %v, want %v", got, ids)
 	}
+}
+
+func TestStatesSayWhetherADestinationCouldBeWrittenTo(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "logs")
+	r := start(t, func(c *config.Config) { c.ChatlogDir = dir })
+	broken, whole := func() error { return os.WriteFile(dir, nil, 0o600) }, func() error { return os.RemoveAll(dir) }
+	bucket := func(name string) *ivschat.DestinationConfiguration {
+		return &ivschat.DestinationConfiguration{S3: &ivschat.S3DestinationConfiguration{BucketName: name}}
+	}
+	if err := broken(); err != nil {
+		t.Fatal(err)
+	}
+	client := r.client()
+	lc, err := client.CreateLoggingConfiguration(t.Context(), &ivschat.CreateLoggingConfigurationInput{DestinationConfiguration: bucket("first")})
+	if err != nil || lc.State != "ACTIVE" {
+		t.Fatalf("create: %+v, %v; the answer knows only ACTIVE", lc, err)
+	}
+	want := func(state ivschat.LoggingConfigurationState, name string) {
+		t.Helper()
+		got, err := client.GetLoggingConfiguration(t.Context(), &ivschat.GetLoggingConfigurationInput{Identifier: lc.Arn})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.State != state || got.DestinationConfiguration.S3.BucketName != name {
+			t.Errorf("%s to %s, want %s to %s", got.State, got.DestinationConfiguration.S3.BucketName, state, name)
+		}
+	}
+	update := func(in ivschat.UpdateLoggingConfigurationInput) {
+		t.Helper()
+		in.Identifier = lc.Arn
+		if got, err := client.UpdateLoggingConfiguration(t.Context(), &in); err != nil || got.State != "ACTIVE" {
+			t.Errorf("update: %+v, %v", got, err)
+		}
+	}
+	want("CREATE_FAILED", "first")
+	_, err = client.CreateRoom(t.Context(), &ivschat.CreateRoomInput{LoggingConfigurationIdentifiers: []string{lc.Arn}})
+	if _, ok := errors.AsType[*ivschat.ConflictException](err); !ok {
+		t.Errorf("a room with a configuration that failed: %v, want ConflictException", err)
+	}
+	update(ivschat.UpdateLoggingConfigurationInput{Name: new("still")})
+	want("CREATE_FAILED", "first")
+	if err := whole(); err != nil {
+		t.Fatal(err)
+	}
+	update(ivschat.UpdateLoggingConfigurationInput{})
+	want("ACTIVE", "first")
+	if err := errors.Join(whole(), broken()); err != nil {
+		t.Fatal(err)
+	}
+	update(ivschat.UpdateLoggingConfigurationInput{DestinationConfiguration: bucket("second")})
+	want("UPDATE_FAILED", "first")
+	if err := whole(); err != nil {
+		t.Fatal(err)
+	}
+	update(ivschat.UpdateLoggingConfigurationInput{DestinationConfiguration: bucket("second")})
+	want("ACTIVE", "second")
 }
 
 func TestAFullOutboxRefusesWhatItCouldNotKeep(t *testing.T) {

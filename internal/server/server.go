@@ -107,7 +107,7 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 		TokenValidity: c.TokenValidity, EventAttributes: int(c.EventAttributesLimit),
 		ReservedEvents: c.AllowReservedEvents, Overloaded: s.hub.Overloaded, Logger: logger,
 		Operated: s.metrics.Operated, Throttled: s.metrics.Throttled,
-		Reviewer: s.reviewer, AcceptUnresolved: acceptUnresolved(c, dev),
+		Probe: s.places.Probe, Reviewer: s.reviewer, AcceptUnresolved: acceptUnresolved(c, dev),
 		Pending: func(account string) bool { return slices.Contains(c.PendingAccounts, account) },
 	})
 	s.sessions = session.New(session.Options{
