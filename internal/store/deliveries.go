@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -19,25 +18,24 @@ type OutboxWaiting struct {
 
 // OutboxWaiting returns what the outbox holds, by logging configuration and
 // room. It reads all of the outbox.
-func (s *Store) OutboxWaiting(ctx context.Context) (list []OutboxWaiting, err error) {
-	rows, err := s.reader.QueryContext(ctx, `
-		SELECT d.logging_configuration, d.room_id, COUNT(*), SUM(LENGTH(o.payload)), MIN(o.time)
-		FROM outbox_deliveries d JOIN outbox o ON o.id = d.record_id
+func (s *Store) OutboxWaiting(ctx context.Context) ([]OutboxWaiting, error) {
+	list, err := collect(ctx, s.reader, scanWaiting, waitingColumns+`
 		GROUP BY d.logging_configuration, d.room_id ORDER BY d.logging_configuration, d.room_id`)
 	if err != nil {
 		return nil, fmt.Errorf("read what waits in the outbox: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var w OutboxWaiting
-		var oldest int64
-		if err := rows.Scan(&w.LoggingConfiguration, &w.RoomID, &w.Records, &w.Bytes, &oldest); err != nil {
-			return nil, fmt.Errorf("read what waits in the outbox: %w", err)
-		}
-		w.Oldest = fromMillis(oldest)
-		list = append(list, w)
-	}
-	return list, rows.Err()
+	return list, nil
+}
+
+const waitingColumns = `
+	SELECT d.logging_configuration, d.room_id, COUNT(*), SUM(LENGTH(o.payload)), MIN(o.time)
+	FROM outbox_deliveries d JOIN outbox o ON o.id = d.record_id`
+
+func scanWaiting(rows *sql.Rows) (w OutboxWaiting, err error) {
+	var oldest int64
+	err = rows.Scan(&w.LoggingConfiguration, &w.RoomID, &w.Records, &w.Bytes, &oldest)
+	w.Oldest = fromMillis(oldest)
+	return w, err
 }
 
 // OutboxFor returns the first records of the room that the logging
@@ -119,23 +117,20 @@ func (s *Store) RefuseOutbox(ctx context.Context, loggingConfiguration string, r
 }
 
 // DeadLetters returns at most n dead letters, newest first.
-func (s *Store) DeadLetters(ctx context.Context, n int) (list []DeadLetter, err error) {
-	rows, err := s.reader.QueryContext(ctx, `
+func (s *Store) DeadLetters(ctx context.Context, n int) ([]DeadLetter, error) {
+	list, err := collect(ctx, s.reader, scanDeadLetter, `
 		SELECT logging_configuration, record_id, account, region, room_id, entry_id, type, time, payload, reason
 		FROM dead_letters ORDER BY record_id DESC, logging_configuration LIMIT $1`, n)
 	if err != nil {
 		return nil, fmt.Errorf("read dead letters: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var d DeadLetter
-		var at int64
-		r := &d.Record
-		if err := rows.Scan(&d.LoggingConfiguration, &r.ID, &r.Account, &r.Region, &r.RoomID, &r.EntryID, &r.Type, &at, &r.Payload, &d.Reason); err != nil {
-			return nil, fmt.Errorf("read dead letters: %w", err)
-		}
-		r.Time = fromMillis(at)
-		list = append(list, d)
-	}
-	return list, rows.Err()
+	return list, nil
+}
+
+func scanDeadLetter(rows *sql.Rows) (d DeadLetter, err error) {
+	var at int64
+	r := &d.Record
+	err = rows.Scan(&d.LoggingConfiguration, &r.ID, &r.Account, &r.Region, &r.RoomID, &r.EntryID, &r.Type, &at, &r.Payload, &d.Reason)
+	r.Time = fromMillis(at)
+	return d, err
 }

@@ -94,6 +94,55 @@ func insertOutbox(ctx context.Context, tx *sql.Tx, records []OutboxRecord, after
 	return nil
 }
 
+// DropOutbox removes the oldest records, of whatever room, until their payloads
+// come to the bytes or none is left. It returns what was dropped, by logging
+// configuration and room.
+func (s *Store) DropOutbox(ctx context.Context, bytes int64) (dropped []OutboxWaiting, err error) {
+	err = s.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		last, records, freed, err := oldest(ctx, tx, bytes)
+		if err != nil || records == 0 {
+			return err
+		}
+		if dropped, err = collect(ctx, tx, scanWaiting, waitingColumns+`
+			WHERE d.record_id <= $1 GROUP BY d.logging_configuration, d.room_id`, last); err != nil {
+			return err
+		}
+		for _, text := range []string{
+			"DELETE FROM outbox_deliveries WHERE record_id <= $1",
+			"DELETE FROM outbox WHERE id <= $1",
+		} {
+			if _, err := tx.ExecContext(ctx, text, last); err != nil {
+				return err
+			}
+		}
+		_, err = tx.ExecContext(ctx, `
+			UPDATE outbox_size SET records = records - $1, bytes = bytes - $2 WHERE id = 1`, records, freed)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("drop the oldest of the outbox: %w", err)
+	}
+	return dropped, nil
+}
+
+// oldest tells how many of the oldest records have the bytes, and which is the last.
+func oldest(ctx context.Context, tx *sql.Tx, bytes int64) (last int64, records int, found int64, err error) {
+	rows, err := tx.QueryContext(ctx, `SELECT id, LENGTH(payload) FROM outbox ORDER BY id`)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for found < bytes && rows.Next() {
+		var n int64
+		if err := rows.Scan(&last, &n); err != nil {
+			return 0, 0, 0, err
+		}
+		records++
+		found += n
+	}
+	return last, records, found, rows.Err()
+}
+
 // Outbox returns at most n records with ids above after, in their order.
 func (s *Store) Outbox(ctx context.Context, after int64, n int) ([]OutboxRecord, error) {
 	records, err := s.readOutbox(ctx, after, n)
@@ -109,20 +158,8 @@ func (s *Store) readOutbox(ctx context.Context, after int64, n int) ([]OutboxRec
 
 const outboxColumns = "id, account, region, room_id, logging_configurations, entry_id, type, time, payload"
 
-func (s *Store) queryOutbox(ctx context.Context, text string, args ...any) (records []OutboxRecord, err error) {
-	rows, err := s.reader.QueryContext(ctx, text, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		r, err := scanOutbox(rows)
-		if err != nil {
-			return nil, err
-		}
-		records = append(records, r)
-	}
-	return records, rows.Err()
+func (s *Store) queryOutbox(ctx context.Context, text string, args ...any) ([]OutboxRecord, error) {
+	return collect(ctx, s.reader, scanOutbox, text, args...)
 }
 
 func scanOutbox(rows *sql.Rows) (r OutboxRecord, err error) {

@@ -45,7 +45,9 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"the outbox takes concurrent appends", concurrentOutbox},
 		{"a record leaves the outbox when all its destinations have it", deliveries},
 		{"the outbox is bounded", boundedOutbox},
+		{"the oldest of the outbox can be dropped", droppedOutbox},
 		{"what is refused for good is kept apart", deadLetters},
+		{"it is told how chat logs stand", chatLogs},
 		{"tenants behave as the model and never meet", model},
 	}
 	for _, test := range tests {
