@@ -12,6 +12,7 @@ import (
 	"github.com/parleychat/parley/internal/config"
 	"github.com/parleychat/parley/internal/review"
 	"github.com/parleychat/parley/internal/server"
+	"github.com/parleychat/parley/internal/webhook"
 )
 
 // load returns the settings; what is wrong with them is the caller's to mend.
@@ -65,6 +66,9 @@ func configCommand() *cobra.Command {
 				return usageError{fmt.Errorf("chat logging: %w", err)}
 			}
 			destinations.Close()
+			if _, err := webhook.NewSigner(string(c.NoticeWebhookSecret)); err != nil {
+				return usageError{fmt.Errorf("notice-webhook-secret: %w", err)}
+			}
 			fmt.Fprintln(cmd.OutOrStdout(), "ok")
 			return nil
 		},

@@ -22,6 +22,12 @@ func TestScripts(t *testing.T) {
 			"endpoint": setEndpoint,
 			// sethandler ROOM URI FALLBACK gives a room a message review handler.
 			"sethandler": setHandler,
+			// room VARIABLE [BUCKET] makes a room, logged to the bucket if one is named.
+			"room": makeRoom,
+			// sendevent ROOM NAME sends an event to a room.
+			"sendevent": sendEvent,
+			// waitshipped DATA waits until the outbox of a data directory is empty.
+			"waitshipped": waitShipped,
 		},
 	})
 }

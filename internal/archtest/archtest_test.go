@@ -24,11 +24,11 @@ func layers() [][]string {
 		{"internal/server"},
 		{"internal/api", "internal/session", "internal/console"},
 		{"internal/apitest", "internal/archtest", "internal/bench"},
-		{"internal/chat", "internal/hub", "internal/review", "internal/chatlog", "internal/policy", "internal/keys", "internal/metrics"},
+		{"internal/chat", "internal/hub", "internal/review", "internal/chatlog", "internal/notice", "internal/policy", "internal/keys", "internal/metrics"},
 		{"internal/roomlog", "internal/store", "internal/token", "internal/limit", "internal/config"},
 		{"ivschat/messaging"},
 		{"ivschat"},
-		{"internal/sigv4", "internal/restjson", "internal/wsconn", "internal/arn", "internal/id", "internal/principal"},
+		{"internal/sigv4", "internal/restjson", "internal/wsconn", "internal/webhook", "internal/arn", "internal/id", "internal/principal"},
 	}
 }
 

@@ -40,6 +40,7 @@ type gathering struct {
 	bytes   int64
 	oldest  time.Time // when the first of them came, or earlier
 	through int64     // the last record of a batch that failed
+	dropped bool      // some that are counted were dropped, perhaps of a batch under way
 }
 
 func (l *lane) add(roomID string, records int, bytes int64, at time.Time) {
@@ -55,6 +56,14 @@ func (l *lane) add(roomID string, records int, bytes int64, at time.Time) {
 	g.bytes += bytes
 	if begins || l.full(g) {
 		l.signal()
+	}
+}
+
+func (l *lane) drop(roomID string, records int, bytes int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if g := l.rooms[roomID]; g != nil {
+		g.records, g.bytes, g.dropped = max(0, g.records-records), max(0, g.bytes-bytes), true
 	}
 }
 
@@ -194,18 +203,24 @@ func (l *lane) round() error {
 
 // note counts rounds that fail in a row, and says when they begin and end to.
 func (l *lane) note(err error) error {
-	if err == nil && l.failures > 0 {
-		l.logger.Info("chat logs: the destination takes records again", "failed_for", time.Since(l.since).Round(time.Millisecond))
-	}
-	if err == nil {
+	switch {
+	case err == nil && l.failures == 0:
+		return nil
+	case err == nil:
 		l.failures = 0
+		l.logger.Info("chat logs: the destination takes records again", "failed_for", time.Since(l.since).Round(time.Millisecond))
+		l.o.Notify(Notice{LoggingConfiguration: l.arn, Since: l.since})
 		return nil
 	}
-	if l.failures == 0 {
+	begins := l.failures == 0
+	l.failures++
+	if begins {
 		l.since = time.Now()
 		l.logger.Error("chat logs: the destination does not take records; they wait in the outbox", "error", err)
 	}
-	l.failures++
+	if l.ctx.Err() == nil { // else it was given up, not refused
+		l.o.Notify(Notice{LoggingConfiguration: l.arn, Since: l.since, Begins: begins, Err: err})
+	}
 	return err
 }
 

@@ -6,9 +6,9 @@ import (
 	"github.com/parleychat/parley/internal/store"
 )
 
-// appendRecord appends a record's text (spec: logging.md §2). The payload is the
+// AppendRecord appends a record's text (spec: logging.md §2). The payload is the
 // frame's object, as viewers got it.
-func appendRecord(dst []byte, r *store.OutboxRecord) []byte {
+func AppendRecord(dst []byte, r *store.OutboxRecord) []byte {
 	dst = append(dst, `{"event_timestamp":"`...)
 	dst = r.Time.UTC().Truncate(time.Millisecond).AppendFormat(dst, "2006-01-02T15:04:05.000Z")
 	dst = append(dst, `","type":"`...)
@@ -24,6 +24,6 @@ const envelope = 96
 func record(r *store.OutboxRecord) Record {
 	return Record{
 		ID: r.ID, EntryID: r.EntryID, Time: r.Time,
-		JSON: appendRecord(make([]byte, 0, len(r.Payload)+envelope), r),
+		JSON: AppendRecord(make([]byte, 0, len(r.Payload)+envelope), r),
 	}
 }

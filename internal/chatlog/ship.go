@@ -136,13 +136,17 @@ func (l *lane) taken(roomID string, records int, bytes int64, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	g := l.rooms[roomID]
+	g.through = 0
 	if g.records <= records {
-		delete(l.rooms, roomID)
-		return
+		if !g.dropped {
+			delete(l.rooms, roomID)
+			return
+		}
+		// The count is off; the next batch, if it finds nothing, is the last.
+		g.records, g.bytes, g.dropped = records+1, bytes, false
 	}
 	g.records -= records
-	g.bytes -= bytes
-	g.through = 0
+	g.bytes = max(0, g.bytes-bytes)
 	if at.After(g.oldest) {
 		g.oldest = at
 	}

@@ -34,12 +34,23 @@ type Observer interface {
 	LogsWaiting(loggingConfiguration string, n int, oldest time.Duration)
 }
 
+// Notice tells how a logging configuration's destination does.
+type Notice struct {
+	LoggingConfiguration string
+	Since                time.Time // when it began to fail
+	Begins               bool      // it took records until now
+	Err                  error     // nil: it takes records again
+}
+
 // ShipperOptions are what a shipper is made of.
 type ShipperOptions struct {
 	Outbox   Outbox
 	Open     func(account, region string, c ivschat.DestinationConfiguration) (Destination, error)
 	Observer Observer
-	Logger   *slog.Logger
+	// Notify is told when a destination fails, each time, and when it takes records
+	// again. A destination's records wait for it.
+	Notify func(Notice)
+	Logger *slog.Logger
 	// MinBackoff and MaxBackoff bound the wait after a failure: 500 ms, 1 minute.
 	MinBackoff, MaxBackoff time.Duration
 }
@@ -68,6 +79,9 @@ func NewShipper(ctx context.Context, o ShipperOptions) (*Shipper, error) {
 	if o.MaxBackoff <= 0 {
 		o.MaxBackoff = time.Minute
 	}
+	if o.Notify == nil {
+		o.Notify = func(Notice) {}
+	}
 	waiting, err := o.Outbox.OutboxWaiting(ctx)
 	if err != nil {
 		return nil, err
@@ -88,6 +102,13 @@ func (s *Shipper) Added(records []store.OutboxRecord) {
 		for _, lc := range r.LoggingConfigurations {
 			s.lane(lc).add(r.RoomID, 1, int64(len(r.Payload)), now)
 		}
+	}
+}
+
+// Dropped tells of records that left the outbox without having been shipped.
+func (s *Shipper) Dropped(dropped []store.OutboxWaiting) {
+	for _, d := range dropped {
+		s.lane(d.LoggingConfiguration).drop(d.RoomID, d.Records, d.Bytes)
 	}
 }
 

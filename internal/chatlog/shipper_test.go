@@ -179,6 +179,8 @@ type bench struct {
 	outbox  *outbox
 	places  map[string]*place // by the last letter of the configuration's id
 	counts  *counts
+	mu      sync.Mutex // guards notices
+	notices []chatlog.Notice
 	shipper *chatlog.Shipper
 }
 
@@ -197,6 +199,11 @@ func (b *bench) start() {
 		Outbox: b.outbox, Observer: b.counts, Logger: slog.New(slog.DiscardHandler),
 		Open: func(_, _ string, c ivschat.DestinationConfiguration) (chatlog.Destination, error) {
 			return b.places[c.S3.BucketName[:1]], nil
+		},
+		Notify: func(n chatlog.Notice) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.notices = append(b.notices, n)
 		},
 	})
 	if err != nil {
@@ -317,6 +324,14 @@ func TestADestinationThatIsDownHoldsUpNobody(t *testing.T) {
 		b.counts.is(t, 4, 0, 0)
 		if b.outbox.left() != 0 {
 			t.Errorf("%d records left", b.outbox.left())
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for i, n := range b.notices {
+			last := i == len(b.notices)-1
+			if n.LoggingConfiguration != first || n.Begins != (i == 0) || (n.Err == nil) != last || !n.Since.Equal(b.notices[0].Since) {
+				t.Errorf("notice %d of %d: %+v; want it failing, at first beginning to, and at last recovered", i, len(b.notices), n)
+			}
 		}
 	})
 }

@@ -58,6 +58,9 @@ type Config struct {
 	ChatlogEventInterval  time.Duration
 	ChatlogDestinations   []Destination
 	OutboxLimit           Size
+	OutboxPolicy          string
+	NoticeWebhook         string
+	NoticeWebhookSecret   Secret
 
 	HandshakeRate  int
 	MaxConnections int

@@ -51,7 +51,7 @@ func TestDefaults(t *testing.T) {
 		Presigned: true, ClockSkew: 5 * time.Minute, Quotas: "default", MaxBody: 256 << 10,
 		TokenValidity: time.Minute, EventAttributesLimit: 4096, MaxFrame: 16 << 10, SendQueue: 256 << 10,
 		SendBuffer: 64 << 10, PingInterval: 30 * time.Second, PongTimeout: 10 * time.Second,
-		FanoutWindow: 16 * time.Millisecond, Reader: "auto", ExpiryGrace: 3 * time.Second, DrainTimeout: 30 * time.Second, LogFormat: "auto", Banner: "auto",
+		FanoutWindow: 16 * time.Millisecond, Reader: "auto", OutboxPolicy: "refuse", ExpiryGrace: 3 * time.Second, DrainTimeout: 30 * time.Second, LogFormat: "auto", Banner: "auto",
 		ReviewUnresolved: "refuse", ReviewTimeout: 200 * time.Millisecond, ReviewHandlerCalls: 64, ReviewRoomReviews: 32,
 		ChatlogObjectInterval: 5 * time.Minute, ChatlogObjectSize: 8 << 20, ChatlogEventInterval: 10 * time.Second, OutboxLimit: 1 << 30,
 	}
@@ -338,6 +338,7 @@ func TestEveryFieldHasItsOwnSetting(t *testing.T) {
 		"review-lambda-endpoint": "aws", "review-lambda-access-key-id": "AKIDEXAMPLE", "review-lambda-secret-access-key": "0123456789abcdef",
 		"review-webhook-secret": "0123456789abcdef", "review-allow-networks": "127.0.0.0/8", "review-handler-calls": "1", "review-room-reviews": "1",
 		"chatlog-dir": "d", "chatlog-object-interval": "1s", "chatlog-object-size": "1MiB", "chatlog-event-interval": "1s", "outbox-limit": "1MiB",
+		"outbox-policy": "drop-oldest", "notice-webhook": "https://x.example", "notice-webhook-secret": "0123456789abcdef",
 		"chatlog-destinations": "kind=s3,endpoint=aws",
 	}
 	def := reflect.ValueOf(config.Default()).Elem()

@@ -15,6 +15,7 @@ type chatlogs struct {
 	errors   *prometheus.CounterVec
 	refused  *prometheus.CounterVec
 	orphaned *prometheus.CounterVec
+	dropped  *prometheus.CounterVec
 	waiting  *prometheus.GaugeVec
 	lag      *prometheus.GaugeVec
 	full     prometheus.Counter
@@ -27,13 +28,14 @@ func newChatlogs(registry *prometheus.Registry) chatlogs {
 		errors:   counters("chatlog_destination_errors_total", "Batches of chat log records that a destination did not take, by why; they are put again.", lc, "cause"),
 		refused:  counters("chatlog_dead_letters_total", "Chat log records that a destination refused for good.", lc),
 		orphaned: counters("chatlog_orphaned_total", "Chat log records whose logging configuration was deleted before they were shipped.", lc),
+		dropped:  counters("chatlog_dropped_total", "Chat log records that were dropped as the outbox was full.", lc),
 		waiting:  gauges("chatlog_waiting", "Chat log records in the outbox.", lc),
 		lag:      gauges("chatlog_lag_seconds", "How long the oldest chat log record has waited in the outbox.", lc),
 		full: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "chatlog_outbox_full_total", Help: "Groups of entries of logged rooms that were refused as the outbox was full.",
 		}),
 	}
-	registry.MustRegister(c.shipped, c.errors, c.refused, c.orphaned, c.waiting, c.lag, c.full)
+	registry.MustRegister(c.shipped, c.errors, c.refused, c.orphaned, c.dropped, c.waiting, c.lag, c.full)
 	return c
 }
 
@@ -62,6 +64,11 @@ func (m *Metrics) LogsRefused(loggingConfiguration string) {
 // LogsOrphaned implements chatlog.Observer.
 func (m *Metrics) LogsOrphaned(loggingConfiguration string, n int) {
 	m.chatlogs.orphaned.WithLabelValues(loggingConfiguration).Add(float64(n))
+}
+
+// LogsDropped counts records that were dropped as the outbox was full.
+func (m *Metrics) LogsDropped(loggingConfiguration string, n int) {
+	m.chatlogs.dropped.WithLabelValues(loggingConfiguration).Add(float64(n))
 }
 
 // LogsWaiting implements chatlog.Observer.

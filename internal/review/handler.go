@@ -92,7 +92,7 @@ func (r *Reviewer) newHandler(uri string) *handler {
 		case kindLambda:
 			l.call = r.newLambda(e, uri, to.configured)
 		case kindWebhook:
-			l.call = &webhook{client: r.client, url: e.url.String(), sign: r.sign}
+			l.call = &hook{client: r.client, url: e.url.String(), sign: r.sign}
 		}
 		if l.call != nil {
 			h.remote = true

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/parleychat/parley/internal/limit"
+	"github.com/parleychat/parley/internal/webhook"
 )
 
 // Request is the message to decide about, as its room would deliver it.
@@ -105,7 +106,7 @@ type Reviewer struct {
 	routes      []route
 	builtins    map[string]*builtin // by the text of the endpoint
 	client      *http.Client
-	sign        signer
+	sign        webhook.Signer
 	credentials aws.CredentialsProvider // of Options; nil when none are set
 	environment aws.CredentialsProvider // of the environment; nil when not needed
 	rooms       limit.Gauge
@@ -145,8 +146,8 @@ func New(ctx context.Context, o Options) (*Reviewer, error) {
 	}
 	var errs []error
 	var err error
-	if r.sign, err = newSigner(o.WebhookSecret); err != nil {
-		errs = append(errs, err)
+	if r.sign, err = webhook.NewSigner(o.WebhookSecret); err != nil {
+		errs = append(errs, fmt.Errorf("review-webhook-secret: %w", err))
 	}
 	if err := r.lambdaCredentials(ctx); err != nil {
 		errs = append(errs, err)

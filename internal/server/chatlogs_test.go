@@ -6,12 +6,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/parleychat/parley/internal/config"
 	"github.com/parleychat/parley/internal/store"
@@ -210,5 +214,63 @@ func TestAFullOutboxRefusesWhatItCouldNotKeep(t *testing.T) {
 	r.send(other, `{"Action":"SEND_MESSAGE","RequestId":"3","Content":"not logged"}`)
 	if f := r.read(other); f.Type != "MESSAGE" {
 		t.Errorf("got %+v", f)
+	}
+}
+
+func TestAFullOutboxDropsItsOldestIfToldTo(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "logs")
+	r := start(t, func(c *config.Config) {
+		c.OutboxLimit, c.OutboxPolicy, c.ChatlogDir, c.ChatlogObjectInterval = 2000, "drop-oldest", dir, time.Hour
+		c.Quotas = "none"
+	})
+	room := r.logged()
+	c := r.connect(room, "ana")
+	var ids []string
+	for range 30 {
+		r.send(c, `{"Action":"SEND_MESSAGE","Content":"one of too many"}`)
+		f := r.read(c)
+		if f.Type != "MESSAGE" {
+			t.Fatalf("got %+v", f)
+		}
+		ids = append(ids, f.Id)
+	}
+	r.stop()
+	got := objects(t, dir)
+	if len(got) == 0 || len(got) > 20 || !slices.Equal(got, ids[len(ids)-len(got):]) {
+		t.Errorf("logged %v, want the last of %v", got, ids)
+	}
+	if !strings.Contains(r.logs.String(), "the oldest records are dropped") {
+		t.Error("nothing was said of it")
+	}
+}
+
+func TestANoticeTellsThatADestinationFailsAndRecovers(t *testing.T) {
+	notices := make(chan string, 10)
+	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		notices <- string(body)
+	}))
+	defer hook.Close()
+	dir := filepath.Join(t.TempDir(), "logs")
+	r := start(t, func(c *config.Config) {
+		c.ChatlogDir, c.ChatlogObjectInterval, c.NoticeWebhook = dir, time.Second, hook.URL
+	})
+	room := r.logged()
+	if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	r.chat(room)
+	lc := room.LoggingConfigurationIdentifiers[0]
+	if got := <-notices; !strings.Contains(got, `"type":"chatlog.destination.failing"`) || !strings.Contains(got, lc) || !strings.Contains(got, `"error":"`) {
+		t.Errorf("notice %s", got)
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-notices; !strings.Contains(got, `"type":"chatlog.destination.recovered"`) || !strings.Contains(got, lc) {
+		t.Errorf("notice %s", got)
 	}
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/parleychat/parley/internal/keys"
 	"github.com/parleychat/parley/internal/limit"
 	"github.com/parleychat/parley/internal/metrics"
+	"github.com/parleychat/parley/internal/notice"
 	"github.com/parleychat/parley/internal/review"
 	"github.com/parleychat/parley/internal/roomlog"
 	"github.com/parleychat/parley/internal/roomlog/memlog"
@@ -32,6 +33,9 @@ import (
 	"github.com/parleychat/parley/internal/store"
 	"github.com/parleychat/parley/internal/wsconn"
 )
+
+// DatabaseFile is the database's name in the data directory.
+const DatabaseFile = "parley.db"
 
 // Server is a whole Parley.
 type Server struct {
@@ -51,6 +55,7 @@ type Server struct {
 	reviewer *review.Reviewer
 	places   *chatlog.Destinations
 	shipper  *chatlog.Shipper
+	notices  *notice.Sender // nil if nobody is to be told
 	handler  http.Handler
 	draining atomic.Bool
 }
@@ -80,7 +85,7 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 	}()
 	path := ""
 	if !dev {
-		path = filepath.Join(c.Data, "parley.db")
+		path = filepath.Join(c.Data, DatabaseFile)
 	}
 	if s.store, err = store.Open(ctx, path); err != nil {
 		return nil, err
