@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"github.com/parleychat/parley/internal/config"
@@ -110,6 +111,11 @@ func serve(ctx context.Context, c *config.Config, dev bool) error {
 		s.Close()
 		return err
 	}
+	// systemd, if it started us with Type=notify.
+	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
+		logger.Warn("systemd was not told that the server is ready", "error", err)
+	}
+	defer context.AfterFunc(ctx, func() { daemon.SdNotify(false, daemon.SdNotifyStopping) })()
 	err = s.Serve(ctx, giveUp, l)
 	return errors.Join(err, removeFile(c.ReadyFile))
 }
