@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Runs the tests of a cluster: Parley nodes, NATS servers and PostgreSQL as
+# processes on loopback. Arguments go to go test; -chaos first runs test/chaos.
+# What it builds stays under .cache/ at the repository's root.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+# Without the servers there is nothing to test: loud for a person, an error in CI.
+cannot() {
+	echo "test/cluster: SKIPPED: $1" >&2
+	if [ "${CI:-}" = true ]; then exit 1; fi
+	exit 0
+}
+
+package=./test/cluster
+if [ "${1:-}" = -chaos ]; then
+	package=./test/chaos
+	shift
+fi
+export PATH=$PATH:/usr/lib/postgresql/15/bin:/usr/lib/postgresql/17/bin
+command -v pg_config >/dev/null && command -v initdb >/dev/null ||
+	"$root/test/apt.sh" postgresql libpq-dev || cannot "no PostgreSQL"
+bin=$root/.cache/cluster
+nats=v2.15.2
+if [ "$(cat "$bin/nats.version" 2>/dev/null)" != $nats ]; then
+	GOBIN=$bin go install github.com/nats-io/nats-server/v2@$nats || cannot "nats-server cannot be built"
+	echo $nats >"$bin/nats.version"
+fi
+
+cd "$root"
+go build -o "$bin/parley" ./cmd/parley
+export TEST_PARLEY_BINARY=$bin/parley TEST_NATS_SERVER=$bin/nats-server
+go vet -tags cluster "$package"
+go test -race -count 1 -tags cluster "$@" "$package"
