@@ -22,8 +22,7 @@ func BenchmarkHandshake(b *testing.B) {
 	}{{"memory", true}, {"disk", false}} {
 		b.Run(bm.name, func(b *testing.B) {
 			s, address, room := serve(b, bm.dev)
-			ring, err := s.Keys.Ring()
-			must(b, err)
+			ring := s.Tokens()
 			where, ok := arn.Parse(room)
 			if !ok {
 				b.Fatalf("no ARN: %s", room)

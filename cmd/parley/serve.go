@@ -115,8 +115,15 @@ func serve(ctx context.Context, c *config.Config, dev bool) error {
 	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
 		logger.Warn("systemd was not told that the server is ready", "error", err)
 	}
-	defer context.AfterFunc(ctx, func() { daemon.SdNotify(false, daemon.SdNotifyStopping) })()
+	stopping, told := context.WithCancel(context.Background())
+	context.AfterFunc(ctx, func() {
+		defer told()
+		daemon.SdNotify(false, daemon.SdNotifyStopping)
+	})
 	err = s.Serve(ctx, giveUp, l)
+	if ctx.Err() != nil {
+		<-stopping.Done()
+	}
 	return errors.Join(err, removeFile(c.ReadyFile))
 }
 

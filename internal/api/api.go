@@ -45,7 +45,7 @@ type Options struct {
 	Allow func(p principal.Principal, operation string) error
 	// Authorize returns the exception for what the principal may not do. input
 	// is decoded but not yet validated. nil allows everything.
-	Authorize   func(ctx context.Context, p principal.Principal, operation string, input any) error
+	Authorize   func(ctx context.Context, r *http.Request, p principal.Principal, operation string, input any) error
 	MaxBody     int64        // bytes, default 256 KiB
 	MaxInFlight int          // requests at a time, default 256; those beyond get 503
 	Log         *slog.Logger // default: none
@@ -173,7 +173,7 @@ func (h *handler) perform(x *exchange) (any, error) {
 	}
 	ctx := principal.NewContext(x.r.Context(), p)
 	if h.Authorize != nil && to.service == ivschat.ServiceID {
-		if err := h.Authorize(ctx, p, to.name, in); err != nil {
+		if err := h.Authorize(ctx, x.r, p, to.name, in); err != nil {
 			return nil, err
 		}
 	}

@@ -142,7 +142,7 @@ func TestFailuresBeforeTheService(t *testing.T) {
 			}
 		}, 429, "ThrottlingException"},
 		"not authorized": {func(o *api.Options) {
-			o.Authorize = func(ctx context.Context, p principal.Principal, operation string, in any) error {
+			o.Authorize = func(ctx context.Context, _ *http.Request, p principal.Principal, operation string, in any) error {
 				if p.Account != account || principal.FromContext(ctx) != p || operation != "GetRoom" || in.(*ivschat.GetRoomInput).Identifier != room {
 					return broken
 				}
@@ -172,7 +172,7 @@ func TestOrderOfRefusals(t *testing.T) {
 			}
 			return nil
 		}
-		o.Authorize = func(context.Context, principal.Principal, string, any) error {
+		o.Authorize = func(context.Context, *http.Request, principal.Principal, string, any) error {
 			if denied {
 				return &ivschat.AccessDeniedException{Message: "m"}
 			}

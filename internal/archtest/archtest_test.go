@@ -24,7 +24,7 @@ func layers() [][]string {
 		{"internal/server"},
 		{"internal/api", "internal/session", "internal/console"},
 		{"internal/apitest", "internal/archtest", "internal/bench"},
-		{"internal/chat", "internal/hub", "internal/review", "internal/chatlog", "internal/notice", "internal/policy", "internal/keys", "internal/metrics"},
+		{"internal/chat", "internal/access", "internal/hub", "internal/review", "internal/chatlog", "internal/notice", "internal/policy", "internal/keys", "internal/metrics"},
 		{"internal/roomlog", "internal/store", "internal/token", "internal/limit", "internal/config"},
 		{"ivschat/messaging"},
 		{"ivschat"},

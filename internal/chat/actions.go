@@ -34,8 +34,11 @@ func (a Actions) Admit(ctx context.Context, u principal.User) error {
 // enter finds the room that the user acts in.
 func (a Actions) enter(ctx context.Context, u principal.User) (roomlog.Room, *ivschat.Room, error) {
 	where := roomlog.Room{Account: u.Account, Region: u.Region, ID: u.RoomID}
-	if a.service.Pending(u.Account) {
+	switch a.service.Account(u.Account) {
+	case AccountPending:
 		return where, nil, refuse(messaging.ErrorForbidden, "The account is pending verification")
+	case AccountSuspended:
+		return where, nil, refuse(messaging.ErrorForbidden, principal.TextSuspended)
 	}
 	room, err := a.service.room(ctx, where)
 	if errors.Is(err, store.ErrNotFound) {

@@ -9,12 +9,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/parleychat/parley/internal/chat"
-	"github.com/parleychat/parley/internal/keys"
 	"github.com/parleychat/parley/internal/limit"
 	"github.com/parleychat/parley/internal/principal"
 	"github.com/parleychat/parley/internal/roomlog"
 	"github.com/parleychat/parley/internal/roomlog/memlog"
 	"github.com/parleychat/parley/internal/store"
+	"github.com/parleychat/parley/internal/token"
 	"github.com/parleychat/parley/ivschat"
 )
 
@@ -32,15 +32,14 @@ func service(t *testing.T, o chat.Options) (*chat.Service, context.Context) {
 			t.Error(err)
 		}
 	})
-	k := keys.Dev()
-	ring, err := k.Ring()
+	ring, err := token.NewRing(token.NewKey())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if o.Quotas, err = limit.Lookup(limit.Default); err != nil {
 		t.Fatal(err)
 	}
-	o.Store, o.Log, o.Tokens, o.Pager = s, log, ring, k.Pager()
+	o.Store, o.Log, o.Tokens, o.Pager = s, log, ring, token.NewPager(token.NewKey().Secret)
 	return chat.New(o), principal.NewContext(t.Context(), principal.Principal{
 		Account: "123456789012", Region: "us-west-2", ARN: "arn:aws:iam::123456789012:root",
 	})

@@ -48,13 +48,23 @@ type Options struct {
 	// Probe tells whether a destination of chat logs can be written to; an error
 	// that is chatlog.ErrNotFound says that there is none. Without it all can.
 	Probe func(ctx context.Context, account, region string, c ivschat.DestinationConfiguration) error
-	// Pending tells whether an account is pending verification.
-	Pending func(account string) bool
+	// Account returns the state of an account; by default all are active.
+	Account func(account string) AccountState
 	// Operated is told of each call of an operation that sends an event, and
 	// Throttled of each request refused for a quota, by its name in limit.
 	Operated, Throttled func(string)
 	Logger              *slog.Logger
 }
+
+// AccountState is the standing of an account.
+type AccountState byte
+
+// The states of an account.
+const (
+	AccountActive    AccountState = iota
+	AccountPending                // verification is pending: it may read
+	AccountSuspended              // it may do nothing, and its sessions neither
+)
 
 // Service implements ivschat.API.
 type Service struct {
@@ -79,8 +89,8 @@ func New(o Options) *Service {
 	if o.Overloaded == nil {
 		o.Overloaded = func(roomlog.Room) bool { return false }
 	}
-	if o.Pending == nil {
-		o.Pending = func(string) bool { return false }
+	if o.Account == nil {
+		o.Account = func(string) AccountState { return AccountActive }
 	}
 	if o.Operated == nil {
 		o.Operated = func(string) {}
@@ -137,8 +147,13 @@ func (s *Service) begin(ctx context.Context, operation string, in input, identif
 			return t, err
 		}
 	}
-	if s.Pending(p.Account) && !readOnly(operation) {
-		return t, &ivschat.PendingVerification{Message: "Your account is pending verification."}
+	switch s.Account(p.Account) {
+	case AccountSuspended:
+		return t, &ivschat.AccessDeniedException{Message: "The account " + p.Account + " is suspended."}
+	case AccountPending:
+		if !readOnly(operation) {
+			return t, &ivschat.PendingVerification{Message: "Your account is pending verification."}
+		}
 	}
 	return t, nil
 }

@@ -25,6 +25,7 @@ type Config struct {
 	PublicURL     string
 	ReadyFile     string
 
+	MasterKey       Secret
 	AccountID       string
 	AccessKeyID     string
 	SecretAccessKey Secret

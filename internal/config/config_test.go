@@ -338,7 +338,7 @@ func TestEveryFieldHasItsOwnSetting(t *testing.T) {
 		"review-lambda-endpoint": "aws", "review-lambda-access-key-id": "AKIDEXAMPLE", "review-lambda-secret-access-key": "0123456789abcdef",
 		"review-webhook-secret": "0123456789abcdef", "review-allow-networks": "127.0.0.0/8", "review-handler-calls": "1", "review-room-reviews": "1",
 		"chatlog-dir": "d", "chatlog-object-interval": "1s", "chatlog-object-size": "1MiB", "chatlog-event-interval": "1s", "outbox-limit": "1MiB",
-		"outbox-policy": "drop-oldest", "notice-webhook": "https://x.example", "notice-webhook-secret": "0123456789abcdef",
+		"master-key": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "outbox-policy": "drop-oldest", "notice-webhook": "https://x.example", "notice-webhook-secret": "0123456789abcdef",
 		"chatlog-destinations": "kind=s3,endpoint=aws",
 	}
 	def := reflect.ValueOf(config.Default()).Elem()

@@ -13,7 +13,7 @@ import (
 
 func TestSecretsAreNoFlags(t *testing.T) {
 	set := flags(t)
-	for _, name := range []string{"access-key-id", "secret-access-key", "review-lambda-access-key-id", "review-lambda-secret-access-key", "review-webhook-secret", "notice-webhook-secret"} {
+	for _, name := range []string{"access-key-id", "secret-access-key", "review-lambda-access-key-id", "review-lambda-secret-access-key", "review-webhook-secret", "notice-webhook-secret", "master-key"} {
 		if set.Lookup(name) != nil {
 			t.Errorf("--%s exists", name)
 		}

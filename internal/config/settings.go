@@ -47,6 +47,8 @@ func settings() []setting {
 		row("ready-file", func(c *Config) *string { return &c.ReadyFile }, text("path", anything), "",
 			"File to write, as JSON, once the server listens. For scripts that wait on it."),
 
+		row("master-key", func(c *Config) *Secret { return &c.MasterKey }, secretKind(), "",
+			"Key that seals the secrets in the database: 32 random bytes in base64. Without one it is kept in the file `master-key` under `data`. Not a flag."),
 		row("account-id", func(c *Config) *string { return &c.AccountID }, text("account", account), "000000000000",
 			"Account of the access key: 12 digits, part of every ARN."),
 		row("access-key-id", func(c *Config) *string { return &c.AccessKeyID }, text("access key id", accessKeyID), "",

@@ -1,6 +1,6 @@
 // Package keys is the secrets that a server keeps under its data directory: its
-// first access key, and the keys of chat tokens and page tokens. They are made at
-// random on the first run, by exactly one of several processes that start at
+// first access key, and the master key, which seals all others in the store. They
+// are made at random on the first run, by exactly one of several processes that start at
 // once, and survive power loss from then on. It assumes a file system with hard
 // links and, except on Windows, owners and modes.
 package keys
@@ -9,10 +9,8 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/parleychat/parley/internal/config"
-	"github.com/parleychat/parley/internal/token"
 )
 
 // The key of `parley dev`, the same everywhere: it is documented, so it protects
@@ -28,10 +26,8 @@ const DefaultAccount = "000000000000"
 // Keys is everything kept.
 type Keys struct {
 	AccessKey AccessKey
-	// Tokens are the keys of chat tokens. The first seals, all open.
-	Tokens []TokenKey
-	// Page is the key of page tokens.
-	Page [32]byte
+	// Master seals the secrets that the store keeps.
+	Master Master
 }
 
 // AccessKey signs control-plane requests.
@@ -40,24 +36,6 @@ type AccessKey struct {
 	Secret  config.Secret
 	Account string
 }
-
-// TokenKey is a key of chat tokens.
-type TokenKey struct {
-	token.Key
-	Created time.Time
-}
-
-// Ring returns the ring of the chat tokens' keys.
-func (k Keys) Ring() (*token.Ring, error) {
-	var ring []token.Key
-	for _, t := range k.Tokens {
-		ring = append(ring, t.Key)
-	}
-	return token.NewRing(ring...)
-}
-
-// Pager returns the pager of the page tokens' key.
-func (k Keys) Pager() *token.Pager { return token.NewPager(k.Page) }
 
 // Override returns the keys with another access key: members that are empty keep
 // what was there. Nothing on disk changes.
@@ -80,34 +58,34 @@ func (k AccessKey) IsDev() bool {
 	return k.ID == DevAccessKeyID || k.Secret == DevSecret
 }
 
-// Dev returns the keys of `parley dev`: the documented access key, and token
-// keys that nobody else has.
+// Dev returns the keys of `parley dev`: the documented access key, and a master key
+// that nobody else has.
 func Dev() Keys {
 	return Keys{
 		AccessKey: AccessKey{ID: DevAccessKeyID, Secret: DevSecret, Account: DefaultAccount},
-		Tokens:    []TokenKey{newTokenKey()},
-		Page:      randomSecret(),
+		Master:    NewMaster(),
 	}
 }
 
-func newTokenKey() TokenKey {
-	return TokenKey{Key: token.NewKey(), Created: time.Now().UTC().Truncate(time.Second)}
-}
+// NewAccessKey returns a random key. It has the form of AWS's, for tools that check
+// it. The secret is letters and digits only, so that shells and files need no quotes.
+func NewAccessKey(account string) AccessKey { return random("PARLEY", account) }
 
-// newAccessKey has the form of AWS's, for tools that check it. The secret is
-// letters and digits only, so that shells and files need no quotes.
-func newAccessKey() AccessKey {
-	const upper, lower, digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789"
+// NewSessionKey returns a random key of temporary credentials.
+func NewSessionKey(account string) AccessKey { return random("PARLEYTEMP", account) }
+
+// NewSessionToken returns the random text that goes with a key of temporary
+// credentials.
+func NewSessionToken() string { return "PARLEYSESSION" + randomText(upper+lower+digits, 120) }
+
+const upper, lower, digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789"
+
+func random(prefix, account string) AccessKey {
 	return AccessKey{
-		ID:      "PARLEY" + randomText(upper+digits, 14),
+		ID:      prefix + randomText(upper+digits, 14),
 		Secret:  config.Secret(randomText(upper+lower+digits, 40)),
-		Account: DefaultAccount,
+		Account: account,
 	}
-}
-
-func randomSecret() (secret [32]byte) {
-	rand.Read(secret[:]) // never fails: crypto/rand crashes the program instead
-	return secret
 }
 
 func randomText(alphabet string, length int) string {
@@ -125,7 +103,7 @@ func randomText(alphabet string, length int) string {
 
 // Format keeps secrets out of whatever prints keys, with any verb.
 func (k Keys) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "Keys(%v, %d token keys)", k.AccessKey, len(k.Tokens))
+	fmt.Fprintf(f, "Keys(%v)", k.AccessKey)
 }
 
 // LogValue keeps secrets out of logs.

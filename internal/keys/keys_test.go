@@ -14,17 +14,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/parleychat/parley/internal/keys"
-	"github.com/parleychat/parley/internal/token"
 )
 
 func load(t *testing.T, dir string) keys.Keys {
 	t.Helper()
-	k, _, err := keys.Load(dir)
+	k, _, err := keys.Load(dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +31,7 @@ func load(t *testing.T, dir string) keys.Keys {
 
 func TestTheFirstRunMakesKeysAndLaterOnesKeepThem(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "parley-data")
-	made, first, err := keys.Load(dir)
+	made, first, err := keys.Load(dir, "")
 	if err != nil || !first {
 		t.Fatalf("first %v, %v", first, err)
 	}
@@ -41,17 +39,17 @@ func TestTheFirstRunMakesKeysAndLaterOnesKeepThem(t *testing.T) {
 		!regexp.MustCompile(`^[A-Za-z0-9]{40}$`).MatchString(string(a.Secret)) || a.Account != "000000000000" || a.IsDev() {
 		t.Errorf("access key %q, secret %q, account %q", a.ID, string(a.Secret), a.Account)
 	}
-	if len(made.Tokens) != 1 || time.Since(made.Tokens[0].Created).Abs() > time.Minute || made.Page == made.Tokens[0].Secret {
-		t.Errorf("token keys: %v", made.Tokens)
+	if made.Master == (keys.Master{}) {
+		t.Error("there is no master key")
 	}
-	again, first, err := keys.Load(dir)
+	again, first, err := keys.Load(dir, "")
 	if err != nil || first {
 		t.Fatalf("second run: first %v, %v", first, err)
 	}
 	if !cmp.Equal(made, again) {
 		t.Error("the second run has other keys")
 	}
-	if other := load(t, t.TempDir()); other.AccessKey == made.AccessKey || other.Page == made.Page || other.Tokens[0] == made.Tokens[0] {
+	if other := load(t, t.TempDir()); other.AccessKey == made.AccessKey || other.Master == made.Master {
 		t.Error("another directory has the same keys")
 	}
 }
@@ -72,7 +70,7 @@ func TestNobodyElseCanReadTheKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]fs.FileMode{"parley-data": 0o700, keys.AccessKeyFile: 0o600, keys.TokenKeysFile: 0o600}
+	want := map[string]fs.FileMode{"parley-data": 0o700, keys.AccessKeyFile: 0o600, keys.MasterKeyFile: 0o600}
 	if diff := cmp.Diff(want, modes); diff != "" {
 		t.Errorf("the data directory (-want +got):\n%s", diff)
 	}
@@ -86,7 +84,7 @@ func windows(t *testing.T) {
 
 func TestFilesThatOthersCanReadAreRefused(t *testing.T) {
 	windows(t)
-	for _, name := range []string{keys.AccessKeyFile, keys.TokenKeysFile} {
+	for _, name := range []string{keys.AccessKeyFile, keys.MasterKeyFile} {
 		for _, mode := range []fs.FileMode{0o644, 0o640, 0o604, 0o620, 0o602, 0o610} {
 			dir := t.TempDir()
 			load(t, dir)
@@ -94,7 +92,7 @@ func TestFilesThatOthersCanReadAreRefused(t *testing.T) {
 			if err := os.Chmod(path, mode); err != nil {
 				t.Fatal(err)
 			}
-			_, _, err := keys.Load(dir)
+			_, _, err := keys.Load(dir, "")
 			if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("others can read or change %s (mode %#o); run chmod 600 %s", path, mode, path)) {
 				t.Errorf("%s with mode %o: %v", name, mode, err)
 			}
@@ -116,7 +114,7 @@ func TestDirectoriesThatEverybodyCanWriteToAreRefused(t *testing.T) {
 		if err := os.Chmod(dir, mode); err != nil {
 			t.Fatal(err)
 		}
-		_, _, err := keys.Load(dir)
+		_, _, err := keys.Load(dir, "")
 		if (err == nil) != ok {
 			t.Errorf("mode %v: %v", mode, err)
 		}
@@ -131,15 +129,8 @@ func TestGarbledFilesAreRefusedAndLeftAlone(t *testing.T) {
 	access := func(id, secret, account string) string {
 		return fmt.Sprintf(`{"accessKeyId":%q,"secretAccessKey":%q,"accountId":%q}`, id, secret, account)
 	}
-	// 32 bytes of base64 each
-	one, two := strings.Repeat("b25l", 10)+"b25=", strings.Repeat("dHdv", 10)+"dHc="
-	tokens := func(page string, entries ...string) string {
-		return fmt.Sprintf(`{"chatTokenKeys":[%s],"pageTokenKey":%q}`, strings.Join(entries, ","), page)
-	}
-	entry := func(id, secret string) string {
-		return fmt.Sprintf(`{"id":%q,"secret":%q,"created":"2026-01-02T03:04:05Z"}`, id, secret)
-	}
-	for _, good := range [][2]string{{keys.AccessKeyFile, access("AKID", secret, "123456789012")}, {keys.TokenKeysFile, tokens(one, entry("a", two))}} {
+	const master = "b25lb25lb25lb25lb25lb25lb25lb25lb25lb25lb24="
+	for _, good := range [][2]string{{keys.AccessKeyFile, access("AKID", secret, "123456789012")}, {keys.MasterKeyFile, master}, {keys.MasterKeyFile, master + "\n"}} {
 		dir := t.TempDir()
 		write(t, filepath.Join(dir, good[0]), good[1])
 		load(t, dir)
@@ -158,23 +149,19 @@ func TestGarbledFilesAreRefusedAndLeftAlone(t *testing.T) {
 		{"unknown member", keys.AccessKeyFile, `{"canary":"` + secret + `"}`},
 		{"member twice", keys.AccessKeyFile, strings.Replace(access("AKID", secret, "123456789012"), "{", `{"accountId":"canary",`, 1)},
 		{"huge", keys.AccessKeyFile, strings.Repeat(" ", 1<<17)},
-		{"empty", keys.TokenKeysFile, ""},
-		{"no chat token key", keys.TokenKeysFile, tokens(one)},
-		{"no page token key", keys.TokenKeysFile, tokens("", entry("a", two))},
-		{"short secret", keys.TokenKeysFile, tokens(one, entry("a", two[:40]))},
-		{"long secret", keys.TokenKeysFile, tokens(one, entry("a", two[:40]+two))},
-		{"zero secret", keys.TokenKeysFile, tokens(one, entry("a", strings.Repeat("A", 43)+"="))},
-		{"secret not base64", keys.TokenKeysFile, tokens(one, entry("a", secret))},
-		{"same id twice", keys.TokenKeysFile, tokens(one, entry("a", two), entry("a", two))},
-		{"illegal id", keys.TokenKeysFile, tokens(one, entry("a.b", two))},
-		{"page key is a chat key", keys.TokenKeysFile, tokens(two, entry("a", two))},
+		{"empty", keys.MasterKeyFile, ""},
+		{"cut off", keys.MasterKeyFile, master[:40]},
+		{"long", keys.MasterKeyFile, master[:40] + master},
+		{"zero", keys.MasterKeyFile, strings.Repeat("A", 43) + "="},
+		{"not base64", keys.MasterKeyFile, secret},
+		{"two lines", keys.MasterKeyFile, master + "\n\n"},
 	}
 	for _, test := range tests {
 		dir := t.TempDir()
 		path := filepath.Join(dir, test.file)
 		write(t, path, test.content)
-		k, first, err := keys.Load(dir)
-		if err == nil || first != (test.file == keys.TokenKeysFile) || !cmp.Equal(k, keys.Keys{}) || !strings.Contains(err.Error(), path) {
+		k, first, err := keys.Load(dir, "")
+		if err == nil || first != (test.file == keys.MasterKeyFile) || !cmp.Equal(k, keys.Keys{}) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s, %s: %v, first %v, %v", test.file, test.name, k, first, err)
 		}
 		if strings.Contains(fmt.Sprint(err), "canary") {
@@ -201,7 +188,7 @@ func TestPlacesThatCannotHoldKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, dir := range map[string]string{"a file": file, "under a file": filepath.Join(file, "data"), "a directory for a file": occupied} {
-		if _, _, err := keys.Load(dir); err == nil || !strings.Contains(err.Error(), dir) {
+		if _, _, err := keys.Load(dir, ""); err == nil || !strings.Contains(err.Error(), dir) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -219,7 +206,7 @@ func TestConcurrentFirstRunsAgree(t *testing.T) {
 		for i := range runs {
 			wait.Go(func() {
 				<-start
-				got[i], firsts[i], errs[i] = keys.Load(dir)
+				got[i], firsts[i], errs[i] = keys.Load(dir, "")
 			})
 		}
 		close(start)
@@ -253,7 +240,7 @@ func onlyKeys(t *testing.T, dir string) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	if diff := cmp.Diff([]string{keys.AccessKeyFile, keys.TokenKeysFile}, names); diff != "" {
+	if diff := cmp.Diff([]string{keys.AccessKeyFile, keys.MasterKeyFile}, names); diff != "" {
 		t.Errorf("the data directory (-want +got):\n%s", diff)
 	}
 }
@@ -263,7 +250,7 @@ func onlyKeys(t *testing.T, dir string) {
 func TestKilledFirstRunsLeaveNoHalfKeys(t *testing.T) {
 	if dir := os.Getenv("KEYS_TEST_DIR"); dir != "" {
 		for i := 0; ; i++ {
-			if _, _, err := keys.Load(filepath.Join(dir, fmt.Sprint(i))); err != nil {
+			if _, _, err := keys.Load(filepath.Join(dir, fmt.Sprint(i)), ""); err != nil {
 				fmt.Println(err)
 				os.Exit(3)
 			}
@@ -326,7 +313,7 @@ func TestOverrideKeepsWhatIsNotGiven(t *testing.T) {
 		t.Errorf("account: %v", got)
 	}
 	full := keys.AccessKey{ID: "AKIDEXAMPLE", Secret: "0123456789abcdef", Account: "123456789012"}
-	if got := k.Override(full); got.AccessKey != full || got.Page != k.Page || !cmp.Equal(got.Tokens, k.Tokens) {
+	if got := k.Override(full); got.AccessKey != full || got.Master != k.Master {
 		t.Errorf("all: %v", got)
 	}
 	if !cmp.Equal(load(t, dir), k) {
@@ -337,13 +324,13 @@ func TestOverrideKeepsWhatIsNotGiven(t *testing.T) {
 	}
 }
 
-func TestDevKeysAreFixedButForTheTokens(t *testing.T) {
+func TestDevKeysAreFixedButForTheMasterKey(t *testing.T) {
 	one, two := keys.Dev(), keys.Dev()
 	if one.AccessKey != (keys.AccessKey{ID: "PARLEYDEVKEY", Secret: "parley-dev-secret", Account: "000000000000"}) {
 		t.Errorf("dev key %q %q", one.AccessKey.ID, string(one.AccessKey.Secret))
 	}
-	if one.Page == two.Page || one.Tokens[0].Secret == two.Tokens[0].Secret {
-		t.Error("two servers share token keys")
+	if one.Master == two.Master {
+		t.Error("two servers share a master key")
 	}
 	own := load(t, t.TempDir())
 	for name, test := range map[string]struct {
@@ -362,28 +349,43 @@ func TestDevKeysAreFixedButForTheTokens(t *testing.T) {
 	}
 }
 
-func TestRingAndPagerOpenWhatTheLastRunSealed(t *testing.T) {
+func TestWhatIsSealedOpensForItsPurposeOnly(t *testing.T) {
 	dir := t.TempDir()
-	at := time.Now().UTC().Truncate(time.Millisecond)
-	ring, err := load(t, dir).Ring()
-	if err != nil {
-		t.Fatal(err)
+	m := load(t, dir).Master
+	sealed := m.Seal("secret of AKID", []byte("plain"))
+	if bytes.Contains(sealed, []byte("plain")) || bytes.Equal(sealed, m.Seal("secret of AKID", []byte("plain"))) {
+		t.Errorf("sealed: %q", sealed)
 	}
-	text, err := ring.Seal(token.Claims{UserID: "ana", IssuedAt: at, TokenExpiry: at, SessionExpiry: at})
-	if err != nil {
-		t.Fatal(err)
+	if plain, err := load(t, dir).Master.Open("secret of AKID", sealed); err != nil || string(plain) != "plain" {
+		t.Errorf("opened: %q, %v", plain, err)
 	}
-	page := load(t, dir).Pager().Seal(token.Cursor{UpdateTime: at, ID: "abcdABCDefgh"}, "b")
-	again := load(t, dir)
-	ring, err = again.Ring()
-	if err != nil {
-		t.Fatal(err)
+	cut := bytes.Clone(sealed)
+	cut[len(cut)-1] ^= 1
+	for what, open := range map[string]func() ([]byte, error){
+		"another purpose": func() ([]byte, error) { return m.Open("secret of AKIE", sealed) },
+		"another key":     func() ([]byte, error) { return keys.NewMaster().Open("secret of AKID", sealed) },
+		"changed":         func() ([]byte, error) { return m.Open("secret of AKID", cut) },
+		"cut off":         func() ([]byte, error) { return m.Open("secret of AKID", sealed[:20]) },
+		"nothing":         func() ([]byte, error) { return m.Open("secret of AKID", nil) },
+	} {
+		if plain, err := open(); err == nil || !strings.Contains(err.Error(), "PARLEY_MASTER_KEY") {
+			t.Errorf("%s: %q, %v", what, plain, err)
+		}
 	}
-	if c, err := ring.Open(text); err != nil || c.UserID != "ana" {
-		t.Errorf("chat token: %v", err)
+}
+
+func TestAMasterKeyThatIsGivenIsNotKept(t *testing.T) {
+	const given = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+	dir := t.TempDir()
+	k, _, err := keys.Load(dir, given)
+	if err != nil || string(k.Master[:]) != "0123456789abcdef0123456789abcdef" {
+		t.Errorf("%v", err)
 	}
-	if c, err := again.Pager().Open(page, "b"); err != nil || !c.UpdateTime.Equal(at) {
-		t.Errorf("page token: %v", err)
+	if _, err := os.Stat(filepath.Join(dir, keys.MasterKeyFile)); !os.IsNotExist(err) {
+		t.Errorf("a file was made: %v", err)
+	}
+	if _, _, err := keys.Load(dir, "0123456789abcdef"); err == nil || strings.Contains(err.Error(), "0123456789abcdef") {
+		t.Errorf("a short one: %v", err)
 	}
 }
 
@@ -392,12 +394,12 @@ func TestKeysAreNeverShown(t *testing.T) {
 	var shown bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		fmt.Fprintf(&shown, verb+"\n", k)
-		fmt.Fprintf(&shown, verb+"\n", []any{&k, k.AccessKey, &k.AccessKey, k.Tokens, &k.Tokens[0]})
+		fmt.Fprintf(&shown, verb+"\n", []any{&k, k.AccessKey, &k.AccessKey, k.Master, &k.Master})
 	}
 	for _, h := range []slog.Handler{slog.NewTextHandler(&shown, nil), slog.NewJSONHandler(&shown, nil)} {
 		slog.New(h).Info("x", "keys", k, "pointer", &k, "access", k.AccessKey)
 	}
-	for _, v := range []any{k, &k, k.AccessKey, k.Tokens, []any{k, k.Tokens[0]}} {
+	for _, v := range []any{k, &k, k.AccessKey, k.Master, []any{k, k.Master}} {
 		encoded, err := json.Marshal(v)
 		if err != nil {
 			t.Fatal(err)
@@ -406,9 +408,9 @@ func TestKeysAreNeverShown(t *testing.T) {
 	}
 	commas := func(b []byte) string { return strings.ReplaceAll(strings.Trim(fmt.Sprint(b), "[]"), " ", ",") }
 	for _, secret := range []string{
-		commas(k.Page[:8]), commas(k.Tokens[0].Secret[:8]),
-		string(k.AccessKey.Secret), fmt.Sprintf("%x", string(k.AccessKey.Secret)), fmt.Sprintf("%x", k.Page[:8]), fmt.Sprintf("%x", k.Tokens[0].Secret[:8]),
-		strings.Trim(fmt.Sprint(k.Page[:8]), "[]"), strings.Trim(fmt.Sprint(k.Tokens[0].Secret[:8]), "[]"),
+		commas(k.Master[:8]),
+		string(k.AccessKey.Secret), fmt.Sprintf("%x", string(k.AccessKey.Secret)), fmt.Sprintf("%x", k.Master[:8]),
+		strings.Trim(fmt.Sprint(k.Master[:8]), "[]"),
 	} {
 		if bytes.Contains(shown.Bytes(), []byte(secret)) {
 			t.Errorf("%q shows:\n%s", secret, shown.String())

@@ -7,65 +7,73 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"time"
+	"strings"
 
 	strict "github.com/go-json-experiment/json"
 
 	"github.com/parleychat/parley/internal/config"
-	"github.com/parleychat/parley/internal/token"
 )
 
 // The files in the data directory.
 const (
 	AccessKeyFile = "access-key.json"
-	TokenKeysFile = "token-keys.json"
+	MasterKeyFile = "master-key"
 )
 
-// accessKeyFile and tokenKeysFile are what the files hold. The secrets are plain
-// strings here: these two are the only place where they are meant to be written.
+// accessKeyFile is what the file holds. The secret is a plain string here: this is
+// the only place where it is meant to be written.
 type accessKeyFile struct {
 	AccessKeyID     string `json:"accessKeyId"`
 	SecretAccessKey string `json:"secretAccessKey"`
 	AccountID       string `json:"accountId"`
 }
 
-type tokenKeysFile struct {
-	ChatTokenKeys []tokenKeyEntry `json:"chatTokenKeys"` // the first seals
-	PageTokenKey  []byte          `json:"pageTokenKey"`
-}
-
-type tokenKeyEntry struct {
-	ID      string    `json:"id"`
-	Secret  []byte    `json:"secret"`
-	Created time.Time `json:"created"`
-}
-
 // Load returns the keys kept in a directory, and makes what is missing: first
-// tells that this call made the access key, even if what came next failed. Files that others can read, or that
-// are not what was written, are refused rather than replaced: a new token key
-// would end every chat token, a new access key lock out every client.
-func Load(dir string) (k Keys, first bool, err error) {
+// tells that this call made the access key, even if what came next failed. Files
+// that others can read, or that are not what was written, are refused rather than
+// replaced: a new master key would make everything sealed worthless, a new access
+// key lock out every client. A master key that is given is not kept.
+func Load(dir string, given config.Secret) (k Keys, first bool, err error) {
 	if err := makeDir(dir); err != nil {
 		return Keys{}, false, err
 	}
-	access, first, err := loadOrMake(filepath.Join(dir, AccessKeyFile), newAccessKey().file)
+	access, first, err := loadOrMake(filepath.Join(dir, AccessKeyFile), func() ([]byte, error) {
+		return json.MarshalIndent(NewAccessKey(DefaultAccount).file(), "", "  ")
+	})
 	if err != nil {
 		return Keys{}, false, err
 	}
 	if k.AccessKey, err = parseAccessKey(access); err != nil {
 		return Keys{}, false, garbled(dir, AccessKeyFile, err)
 	}
-	tokens, _, err := loadOrMake(filepath.Join(dir, TokenKeysFile), newTokenKeysFile)
+	k.Master, err = LoadMaster(dir, given)
 	if err != nil {
 		return Keys{}, first, err
 	}
-	if k.Tokens, k.Page, err = parseTokenKeys(tokens); err != nil {
-		return Keys{}, first, garbled(dir, TokenKeysFile, err)
-	}
-	if _, err := k.Ring(); err != nil {
-		return Keys{}, first, garbled(dir, TokenKeysFile, err)
-	}
 	return k, first, nil
+}
+
+// LoadMaster returns the master key that is given, or else the one kept in the
+// directory, which it makes if there is none.
+func LoadMaster(dir string, given config.Secret) (Master, error) {
+	if given != "" {
+		m, err := ParseMaster(string(given))
+		if err != nil {
+			return Master{}, fmt.Errorf("master-key: the value, not shown, %w", err)
+		}
+		return m, nil
+	}
+	text, _, err := loadOrMake(filepath.Join(dir, MasterKeyFile), func() ([]byte, error) {
+		return NewMaster().text(), nil
+	})
+	if err != nil {
+		return Master{}, err
+	}
+	m, err := ParseMaster(strings.TrimSuffix(string(text), "\n"))
+	if err != nil {
+		return Master{}, garbled(dir, MasterKeyFile, fmt.Errorf("it is garbled: it %w", err))
+	}
+	return m, nil
 }
 
 func garbled(dir, name string, why error) error {
@@ -73,12 +81,12 @@ func garbled(dir, name string, why error) error {
 		filepath.Join(dir, name), why)
 }
 
-func loadOrMake(path string, fresh func() any) (content []byte, made bool, err error) {
+func loadOrMake(path string, fresh func() ([]byte, error)) (content []byte, made bool, err error) {
 	content, err = readPrivate(path)
 	if !errors.Is(err, os.ErrNotExist) {
 		return content, false, err
 	}
-	encoded, err := json.MarshalIndent(fresh(), "", "  ")
+	encoded, err := fresh()
 	if err != nil {
 		return nil, false, fmt.Errorf("encode %s: %w", path, err)
 	}
@@ -91,14 +99,6 @@ func loadOrMake(path string, fresh func() any) (content []byte, made bool, err e
 }
 
 func (k AccessKey) file() any { return accessKeyFile{k.ID, string(k.Secret), k.Account} }
-
-func newTokenKeysFile() any {
-	k, page := newTokenKey(), randomSecret()
-	return tokenKeysFile{
-		ChatTokenKeys: []tokenKeyEntry{{ID: k.ID, Secret: k.Secret[:], Created: k.Created}},
-		PageTokenKey:  page[:],
-	}
-}
 
 // decode keeps the decoder's errors to itself: they may quote the value.
 func decode(content []byte, into any) error {
@@ -126,32 +126,4 @@ func parseAccessKey(content []byte) (AccessKey, error) {
 
 func matches(s, pattern string) bool {
 	return regexp.MustCompile(`\A` + pattern + `\z`).MatchString(s)
-}
-
-func parseTokenKeys(content []byte) (tokens []TokenKey, page [32]byte, err error) {
-	var f tokenKeysFile
-	if err := decode(content, &f); err != nil {
-		return nil, page, err
-	}
-	if page, err = parseSecret(f.PageTokenKey); err != nil {
-		return nil, page, fmt.Errorf("it is garbled: pageTokenKey %w", err)
-	}
-	for i, entry := range f.ChatTokenKeys {
-		secret, err := parseSecret(entry.Secret)
-		if err != nil {
-			return nil, page, fmt.Errorf("it is garbled: the secret of chatTokenKeys[%d] %w", i, err)
-		}
-		if secret == page {
-			return nil, page, fmt.Errorf("it is garbled: chatTokenKeys[%d] and pageTokenKey are the same", i)
-		}
-		tokens = append(tokens, TokenKey{Key: token.Key{ID: entry.ID, Secret: secret}, Created: entry.Created})
-	}
-	return tokens, page, nil
-}
-
-func parseSecret(b []byte) (secret [32]byte, err error) {
-	if copy(secret[:], b) != len(b) || len(b) != len(secret) || secret == [32]byte{} {
-		return secret, errors.New("is not 32 random bytes in base64")
-	}
-	return secret, nil
 }

@@ -12,6 +12,9 @@ type Principal struct {
 	AccessKeyID string
 }
 
+// TextSuspended is what the sessions of a suspended account are told.
+const TextSuspended = "The account is suspended"
+
 type key struct{}
 
 // NewContext returns a context in which the principal acts.

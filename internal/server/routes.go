@@ -75,7 +75,7 @@ func (s *Server) apiOptions(quotas limit.Profile, dev bool) api.Options {
 			case accessKeyID == s.Keys.AccessKey.ID:
 				return sigv4.Key{Secret: string(s.Keys.AccessKey.Secret)}, nil
 			}
-			return sigv4.Key{}, sigv4.ErrUnknownKey
+			return s.access.Lookup(accessKeyID)
 		},
 	}
 	var rates limit.Rates
@@ -83,15 +83,9 @@ func (s *Server) apiOptions(quotas limit.Profile, dev bool) api.Options {
 		Service: s.chat,
 		Verify:  verifier.Verify,
 		Principal: func(_ context.Context, id sigv4.Identity) (principal.Principal, error) {
-			account := s.Keys.AccessKey.Account
-			if dev && isAccount(id.AccessKeyID) {
-				account = id.AccessKeyID
-			}
-			return principal.Principal{
-				Account: account, Region: id.Region, AccessKeyID: id.AccessKeyID,
-				ARN: "arn:aws:iam::" + account + ":root",
-			}, nil
+			return s.principal(id, dev), nil
 		},
+		Authorize: s.authorizer(dev),
 		Allow: func(p principal.Principal, operation string) error {
 			rate := quotas.Operations[operation]
 			if rates.Allow(limit.Key{Account: p.Account, Region: p.Region, What: operation}, rate) {

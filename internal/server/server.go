@@ -12,11 +12,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/parleychat/parley/internal/access"
 	"github.com/parleychat/parley/internal/api"
 	"github.com/parleychat/parley/internal/chat"
 	"github.com/parleychat/parley/internal/chatlog"
@@ -46,6 +46,7 @@ type Server struct {
 
 	logger   *slog.Logger
 	store    *store.Store
+	access   *access.Book
 	log      *memlog.Log
 	hub      *hub.Hub
 	chat     *chat.Service
@@ -90,8 +91,7 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 	if s.store, err = store.Open(ctx, path); err != nil {
 		return nil, err
 	}
-	ring, err := s.Keys.Ring()
-	if err != nil {
+	if s.access, err = access.Open(ctx, s.store, s.Keys.Master, logger); err != nil {
 		s.store.Close()
 		return nil, err
 	}
@@ -99,6 +99,7 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 		MaxMessage: int(c.MaxFrame), QueueBytes: int(c.SendQueue), SendBuffer: int(c.SendBuffer), NoPoller: c.Reader == "goroutine",
 	})
 	if err := s.openChatlogs(ctx); err != nil {
+		s.access.Close(ctx)
 		s.store.Close()
 		return nil, err
 	}
@@ -108,15 +109,15 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 		Control: func(r roomlog.Room) { s.chat.DropRoom(r) },
 	})
 	s.chat = chat.New(chat.Options{
-		Store: s.store, Log: s.log, Tokens: ring, Pager: s.Keys.Pager(), Quotas: quotas,
+		Store: s.store, Log: s.log, Tokens: s.access.Ring(), Pager: s.access.Pager(), Quotas: quotas,
 		TokenValidity: c.TokenValidity, EventAttributes: int(c.EventAttributesLimit),
 		ReservedEvents: c.AllowReservedEvents, Overloaded: s.hub.Overloaded, Logger: logger,
 		Operated: s.metrics.Operated, Throttled: s.metrics.Throttled,
 		Probe: s.places.Probe, Reviewer: s.reviewer, AcceptUnresolved: acceptUnresolved(c, dev),
-		Pending: func(account string) bool { return slices.Contains(c.PendingAccounts, account) },
+		Account: s.account,
 	})
 	s.sessions = session.New(session.Options{
-		Chat: s.chat.Actions(), Rooms: s.hub, Tokens: ring, Claim: s.store.ClaimToken, Quotas: quotas,
+		Chat: s.chat.Actions(), Rooms: s.hub, Tokens: s.access.Ring(), Claim: s.store.ClaimToken, Quotas: quotas,
 		Upgrader: s.upgrader, ClientIP: s.clientIP, PingEvery: c.PingInterval, PongWithin: c.PongTimeout, Grace: c.ExpiryGrace,
 		HandshakeRate: c.HandshakeRate, MaxSessions: c.MaxConnections, Observer: s.metrics, Logger: logger,
 	})
@@ -142,7 +143,7 @@ func (s *Server) explain(err error) error {
 func (s *Server) loadKeys(dev bool) (err error) {
 	s.Keys = keys.Dev()
 	if !dev {
-		if s.Keys, s.FirstRun, err = keys.Load(s.Config.Data); err != nil {
+		if s.Keys, s.FirstRun, err = keys.Load(s.Config.Data, s.Config.MasterKey); err != nil {
 			return err
 		}
 	}
@@ -228,6 +229,7 @@ func (s *Server) Close() {
 	s.hub.Close()
 	s.upgrader.Close()
 	s.closeChatlogs()
+	s.closeAccess()
 	if err := s.store.Close(); err != nil {
 		s.logger.Error("close the store", "error", err)
 	}

@@ -139,6 +139,7 @@ var (
 	errNoToken   = &refusal{result: "no_token", status: http.StatusUnauthorized, code: "UnauthorizedException", message: "Offer one chat token as the WebSocket subprotocol."}
 	errBadToken  = &refusal{result: "malformed_token", status: http.StatusUnauthorized, code: "UnauthorizedException", message: "The chat token is malformed."}
 	errDenied    = &refusal{result: "denied", status: http.StatusForbidden, code: "AccessDeniedException", message: "The chat token is invalid, expired or was used before."}
+	errSuspended = &refusal{result: "suspended", status: http.StatusForbidden, code: "AccessDeniedException", message: "Your account is suspended."}
 	errPending   = &refusal{result: "pending_verification", status: http.StatusForbidden, code: "PendingVerification", message: "Your account is pending verification."}
 	errRoomGone  = &refusal{result: "room_gone", status: http.StatusNotFound, code: "ResourceNotFoundException", message: "The room does not exist."}
 	errHandshake = &refusal{result: "failed", status: http.StatusInternalServerError, code: "InternalServerException", message: "An internal error occurred."}
@@ -273,6 +274,9 @@ func admission(err error) error {
 	case messaging.ErrorRoomNotFound:
 		return errRoomGone
 	case messaging.ErrorForbidden:
+		if e.Message == principal.TextSuspended {
+			return errSuspended
+		}
 		return errPending
 	}
 	return errBusy

@@ -1,10 +1,12 @@
 package token
 
 import (
+	"bytes"
 	"crypto/cipher"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -30,11 +32,28 @@ type Cursor struct {
 	ID         string
 }
 
-// Pager seals and opens page tokens. It is safe for concurrent use.
-type Pager struct{ aead cipher.AEAD }
+// Pager seals and opens page tokens: its first key seals, all open. It is safe for
+// concurrent use.
+type Pager struct{ aeads atomic.Pointer[[]cipher.AEAD] }
 
-// NewPager returns a pager with a key of its own: never one of a [Ring].
-func NewPager(secret [32]byte) *Pager { return &Pager{aead: newAEAD(secret)} }
+// NewPager returns a pager with keys of its own, one at least: never one of a [Ring].
+func NewPager(secrets ...[32]byte) *Pager {
+	p := &Pager{}
+	p.Replace(secrets...)
+	return p
+}
+
+// Replace has the pager have these keys, one at least, from now on.
+func (p *Pager) Replace(secrets ...[32]byte) {
+	if len(secrets) == 0 {
+		panic("token: a pager without a key")
+	}
+	var aeads []cipher.AEAD
+	for _, secret := range secrets {
+		aeads = append(aeads, newAEAD(secret))
+	}
+	p.aeads.Store(&aeads)
+}
 
 // Seal returns the page token of a cursor for requests of the binding, which
 // names tenant, operation and filters. The ID has at most 512 bytes.
@@ -45,7 +64,7 @@ func (p *Pager) Seal(c Cursor, binding string) string {
 	b := make([]byte, 0, 12+len(c.ID))
 	b = binary.BigEndian.AppendUint64(b, uint64(c.UpdateTime.Unix()))
 	b = binary.BigEndian.AppendUint32(b, uint32(c.UpdateTime.Nanosecond()))
-	return seal(p.aead, "", append(b, c.ID...), pageScope+binding)
+	return seal((*p.aeads.Load())[0], "", append(b, c.ID...), pageScope+binding)
 }
 
 // Open returns the cursor of a page token that was sealed for the binding.
@@ -57,7 +76,12 @@ func (p *Pager) Open(text, binding string) (Cursor, error) {
 	if !ok || len(sealed) < chacha20poly1305.NonceSizeX+chacha20poly1305.Overhead {
 		return Cursor{}, ErrBadPageToken
 	}
-	b, ok := open(p.aead, sealed, pageScope+binding)
+	var b []byte
+	for _, aead := range *p.aeads.Load() {
+		if b, ok = open(aead, bytes.Clone(sealed), pageScope+binding); ok {
+			break
+		}
+	}
 	if !ok || len(b) < 12 {
 		return Cursor{}, ErrBadPageToken
 	}

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/crypto/chacha20poly1305"
 )
@@ -62,9 +63,10 @@ func (k Key) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(k)) }
 // MarshalText keeps the secret out of encoders.
 func (k Key) MarshalText() ([]byte, error) { return fmt.Append(nil, k), nil }
 
-// Ring is an immutable set of keys: the first seals, all open. It is safe for
-// concurrent use.
-type Ring struct {
+// Ring is a set of keys: the first seals, all open. It is safe for concurrent use.
+type Ring struct{ keys atomic.Pointer[keys] }
+
+type keys struct {
 	seal key
 	open map[string]key
 }
@@ -75,27 +77,37 @@ type key struct {
 }
 
 // NewRing returns a ring of at least one key with distinct ids.
-func NewRing(keys ...Key) (*Ring, error) {
-	if len(keys) == 0 {
-		return nil, errors.New("token ring: no key")
-	}
-	r := &Ring{open: make(map[string]key, len(keys))}
-	for i, k := range keys {
-		if !validKeyID(k.ID) {
-			return nil, fmt.Errorf("token ring: key id %q is not 1 to %d letters and digits", k.ID, maxKeyID)
-		}
-		if _, taken := r.open[k.ID]; taken {
-			return nil, fmt.Errorf("token ring: two keys have the id %q", k.ID)
-		}
-		if k.Secret == [32]byte{} {
-			return nil, fmt.Errorf("token ring: key %q has no secret", k.ID)
-		}
-		r.open[k.ID] = key{header: Prefix + k.ID + ".", aead: newAEAD(k.Secret)}
-		if i == 0 {
-			r.seal = r.open[k.ID]
-		}
+func NewRing(list ...Key) (*Ring, error) {
+	r := &Ring{}
+	if err := r.Replace(list...); err != nil {
+		return nil, err
 	}
 	return r, nil
+}
+
+// Replace has the ring have these keys from now on. An error changes nothing.
+func (r *Ring) Replace(list ...Key) error {
+	if len(list) == 0 {
+		return errors.New("token ring: no key")
+	}
+	ring := &keys{open: make(map[string]key, len(list))}
+	for i, k := range list {
+		if !validKeyID(k.ID) {
+			return fmt.Errorf("token ring: key id %q is not 1 to %d letters and digits", k.ID, maxKeyID)
+		}
+		if _, taken := ring.open[k.ID]; taken {
+			return fmt.Errorf("token ring: two keys have the id %q", k.ID)
+		}
+		if k.Secret == [32]byte{} {
+			return fmt.Errorf("token ring: key %q has no secret", k.ID)
+		}
+		ring.open[k.ID] = key{header: Prefix + k.ID + ".", aead: newAEAD(k.Secret)}
+		if i == 0 {
+			ring.seal = ring.open[k.ID]
+		}
+	}
+	r.keys.Store(ring)
+	return nil
 }
 
 func newAEAD(secret [32]byte) cipher.AEAD {
@@ -113,7 +125,8 @@ func (r *Ring) Seal(c Claims) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode claims: %w", err)
 	}
-	text := seal(r.seal.aead, r.seal.header, payload, r.seal.header)
+	with := r.keys.Load().seal
+	text := seal(with.aead, with.header, payload, with.header)
 	if len(text) > MaxLength {
 		return "", fmt.Errorf("encode claims: the chat token has %d characters, over %d", len(text), MaxLength)
 	}
@@ -134,7 +147,7 @@ func (r *Ring) Open(text string) (Claims, error) {
 	if !ok || len(sealed) < chacha20poly1305.NonceSizeX+chacha20poly1305.Overhead {
 		return Claims{}, ErrMalformed
 	}
-	k, ok := r.open[id]
+	k, ok := r.keys.Load().open[id]
 	if !ok {
 		return Claims{}, ErrUnknownKey
 	}

@@ -48,6 +48,9 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"the oldest of the outbox can be dropped", droppedOutbox},
 		{"what is refused for good is kept apart", deadLetters},
 		{"it is told how chat logs stand", chatLogs},
+		{"access keys come back as they were saved", accessKeys},
+		{"accounts have the state that was set last", accounts},
+		{"token keys are made once", tokenKeys},
 		{"tenants behave as the model and never meet", model},
 	}
 	for _, test := range tests {
