@@ -80,7 +80,7 @@ func newParts(b *testing.B, rooms ...roomlog.Room) *parts {
 	}
 	p.actions = chat.New(chat.Options{
 		Store: p.store, Log: p.log, Tokens: ring(b), Pager: token.NewPager([32]byte{1}),
-		Quotas: limit.Profile{SendMessage: 1 << 40}, Overloaded: p.hub.Overloaded,
+		Quotas: limit.Same(limit.Profile{SendMessage: 1 << 40}), Overloaded: p.hub.Overloaded,
 		CacheAge: time.Hour,
 	}).Actions()
 	return p
