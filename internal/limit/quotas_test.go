@@ -2,7 +2,9 @@ package limit_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -180,5 +182,34 @@ func BenchmarkFor(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// The page of quotas has each limit, with what profiles make of it.
+func TestThePageIsCurrent(t *testing.T) {
+	page, err := os.ReadFile("../../docs/quotas.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	profiles := []*limit.Profile{quotas(t, limit.Default).Profile(), quotas(t, limit.AWS).Profile(), quotas(t, limit.None).Profile()}
+	for i, setting := range limit.Settings() {
+		l := profiles[0].Limits()[i]
+		want := fmt.Sprintf("| `%s` | %s |", setting, l.Quota)
+		for _, p := range profiles {
+			cell := "none"
+			if most := p.Most(l.Quota); most > 0 {
+				cell = strconv.Itoa(most)
+				if l.Rate {
+					cell += "/s"
+				}
+				if l.Per != "" {
+					cell += " of each " + l.Per
+				}
+			}
+			want += " " + cell + " |"
+		}
+		if !strings.Contains(string(page), want) {
+			t.Errorf("docs/quotas.md has no row %s", want)
+		}
 	}
 }
