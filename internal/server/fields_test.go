@@ -222,10 +222,10 @@ func TestLimitsOfRequestsAndTokens(t *testing.T) {
 		if len(out.Token) >= 4<<10 {
 			t.Errorf("a token of %d bytes", len(out.Token))
 		}
-		if got := out.TokenExpirationTime.Sub(time.Now()).Round(time.Second); got != time.Minute {
+		if got := time.Until(out.TokenExpirationTime).Round(time.Second); got != time.Minute {
 			t.Errorf("the token is valid for %s", got)
 		}
-		if got := out.SessionExpirationTime.Sub(time.Now()).Round(time.Second); got != time.Hour {
+		if got := time.Until(out.SessionExpirationTime).Round(time.Second); got != time.Hour {
 			t.Errorf("the session lasts %s", got)
 		}
 		room, err := p.client.CreateRoom(t.Context(), &ivschat.CreateRoomInput{})
@@ -239,4 +239,61 @@ func TestLimitsOfRequestsAndTokens(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What a message review handler may take and say; beyond it the fallback result
+// decides (spec: quotas.md §2, §3).
+func TestLimitsOfReviews(t *testing.T) {
+	answers := map[string]any{
+		"most attributes":          verdict{"ALLOW", "changed", attributes(1024)},
+		"one byte more attributes": verdict{"ALLOW", "changed", attributes(1025)},
+		"longest content":          verdict{"ALLOW", letters(500), nil},
+		"longer content":           verdict{"ALLOW", letters(501), nil},
+	}
+	r := start(t, func(c *config.Config) {
+		handlers(t, func(e event) any { return answers[e.Content] })(c)
+		c.Quotas = limit.None
+	})
+	ana := r.connect(r.reviewed(ivschat.FallbackResultAllow), "ana")
+	bo := r.connect(r.reviewed(ivschat.FallbackResultDeny), "bo")
+	for content, want := range map[string]string{
+		"most attributes": "changed", "one byte more attributes": "", "longest content": letters(500), "longer content": "",
+	} {
+		denied := want == ""
+		r.say(bo, "r", content)
+		if got := r.read(bo); got.Content != want || (got.ErrorCode == 406) != denied {
+			t.Errorf("%s, fallback DENY: %+v", content, got)
+		}
+		if denied {
+			want = content
+		}
+		r.say(ana, "r", content)
+		if got := r.read(ana); got.Content != want {
+			t.Errorf("%s, fallback ALLOW: %+v", content, got)
+		}
+	}
+}
+
+// A handler that does not answer in time is done without.
+func TestAReviewThatTakesTooLong(t *testing.T) {
+	over := make(chan struct{})
+	r := start(t, func(c *config.Config) {
+		timeout := c.ReviewTimeout // the default
+		if timeout != 200*time.Millisecond {
+			t.Errorf("reviews may take %s", timeout)
+		}
+		handlers(t, func(event) any { <-over; return nil })(c)
+		c.ReviewTimeout = timeout
+	})
+	t.Cleanup(func() { close(over) }) // before the handlers' server waits for its requests
+	ana := r.connect(r.reviewed(ivschat.FallbackResultAllow), "ana")
+	r.say(ana, "r", "hello")
+	if got := r.read(ana); got.Content != "hello" {
+		t.Errorf("fallback ALLOW: %+v", got)
+	}
+	bo := r.connect(r.reviewed(ivschat.FallbackResultDeny), "bo")
+	r.say(bo, "r", "hello")
+	if got := r.read(bo); got.ErrorCode != 406 {
+		t.Errorf("fallback DENY: %+v", got)
+	}
 }
