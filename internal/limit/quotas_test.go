@@ -96,6 +96,15 @@ func TestRulesThatAreWrong(t *testing.T) {
 	}
 }
 
+// Every message of a session looks its account's limits up.
+func TestWhatWasFoundCostsNothing(t *testing.T) {
+	q := quotas(t, limit.None, limit.Rule{Account: "1*", Limits: map[string]int{"rooms": 7}})
+	q.For("111111111111", "us-west-2")
+	if n := testing.AllocsPerRun(100, func() { q.For("111111111111", "us-west-2") }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // Every limit has a setting, and every setting is of one limit.
 func TestEverySettingIsALimit(t *testing.T) {
 	var changed []string

@@ -225,14 +225,18 @@ func TestEveryQuota(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				at, stop := quotaServer(t, func(c *config.Config) {
 					c.Quotas = limit.None
-					c.QuotasFor = []limit.Rule{{Account: account, Region: region, Profile: limit.AWS, Limits: map[string]int{row.setting: row.most}}}
+					c.QuotasFor = []limit.Rule{
+						{Account: account, Region: region, Profile: limit.AWS, Limits: map[string]int{row.setting: row.most}},
+						{Region: "xx-*"},
+						{Limits: map[string]int{row.setting: 2 * row.most}}, // so that all are counted
+					}
 				})
 				defer stop()
-				free := []*place{at(account, "eu-west-1"), at(otherAccount, region)}
+				free := []*place{at(account, "eu-west-1"), at(otherAccount, region), at(otherAccount, "xx-free-1")}
 				for n := range 2 * row.most {
 					for _, p := range free {
 						if got := row.do(p, n); got != "ok" {
-							t.Fatalf("where there is no limit, %d of %d: %s", n+1, 2*row.most, got)
+							t.Fatalf("where the limit is another, %d of %d: %s", n+1, 2*row.most, got)
 						}
 					}
 				}
