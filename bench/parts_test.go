@@ -78,9 +78,12 @@ func newParts(b *testing.B, rooms ...roomlog.Room) *parts {
 		t := store.Tenant{Account: room.Account, Region: room.Region}
 		must(b, p.store.CreateRoom(b.Context(), t, chat.NewRoom(t, room.ID), 0))
 	}
+	// By a rule, so that the look-up of the account's limits is part of it.
+	quotas, err := limit.New(limit.None, []limit.Rule{{Account: account, Limits: map[string]int{"send-message": 1 << 40}}})
+	must(b, err)
 	p.actions = chat.New(chat.Options{
 		Store: p.store, Log: p.log, Tokens: ring(b), Pager: token.NewPager([32]byte{1}),
-		Quotas: limit.Profile{SendMessage: 1 << 40}, Overloaded: p.hub.Overloaded,
+		Quotas: quotas, Overloaded: p.hub.Overloaded,
 		CacheAge: time.Hour,
 	}).Actions()
 	return p

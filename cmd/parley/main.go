@@ -50,6 +50,6 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(devCommand(), serveCommand(), configCommand(), reviewCommand(), logsCommand(), benchCommand())
+	cmd.AddCommand(devCommand(), serveCommand(), configCommand(), reviewCommand(), logsCommand(), quotasCommand(), benchCommand())
 	return cmd
 }

@@ -14,13 +14,29 @@ import (
 )
 
 // client calls the server of AWS_ENDPOINT_URL_IVSCHAT.
-func client(ts *testscript.TestScript) *ivschat.Client {
+func client(ts *testscript.TestScript) *ivschat.Client { return clientIn(ts, "us-west-2") }
+
+func clientIn(ts *testscript.TestScript, region string) *ivschat.Client {
 	c := ivschat.New(ivschat.Options{
-		Region: "us-west-2", BaseEndpoint: aws.String(ts.Getenv("AWS_ENDPOINT_URL_IVSCHAT")),
+		Region: region, BaseEndpoint: aws.String(ts.Getenv("AWS_ENDPOINT_URL_IVSCHAT")),
 		Credentials: credentials.NewStaticCredentialsProvider(ts.Getenv("AWS_ACCESS_KEY_ID"), ts.Getenv("AWS_SECRET_ACCESS_KEY"), ""),
 	})
 	ts.Defer(c.CloseIdleConnections)
 	return c
+}
+
+// createRoom makes a room in a region.
+func createRoom(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: createroom region")
+	}
+	_, err := clientIn(ts, args[0]).CreateRoom(context.Background(), &ivschat.CreateRoomInput{})
+	if neg && err == nil {
+		ts.Fatalf("a room was made")
+	}
+	if !neg {
+		ts.Check(err)
+	}
 }
 
 // setHandler gives a room a handler.

@@ -45,7 +45,7 @@ func newService(t *testing.T) *chat.Service {
 	}
 	return chat.New(chat.Options{
 		Store: data, Log: log, Tokens: ring, Pager: token.NewPager(token.NewKey().Secret),
-		Quotas: limit.Profile{Name: "test", Rooms: rooms, LoggingConfigurations: 10},
+		Quotas: limit.Same(limit.Profile{Rooms: rooms, LoggingConfigurations: 10}),
 	})
 }
 

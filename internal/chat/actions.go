@@ -67,17 +67,15 @@ func (a Actions) SendMessage(ctx context.Context, u principal.User, r *messaging
 		a.service.Throttled(limit.QuotaDeliveries)
 		return nil, refuse(messaging.ErrorThrottled, messaging.TextThrottled)
 	}
-	if err := a.allow(where, limit.QuotaSendMessage, a.service.Quotas.SendMessage); err != nil {
+	limits := a.limits(u)
+	if err := a.allow(where, limit.QuotaSendMessage, limits.SendMessage); err != nil {
 		return nil, err
 	}
 	message := messaging.Message{
 		ID: id.New(), RequestID: r.RequestID, Attributes: r.Attributes, Content: r.Content, SendTime: received,
 		Sender: messaging.Sender{UserID: u.UserID, Attributes: u.Attributes},
 	}
-	rate := 0
-	if a.service.Quotas.RoomRates {
-		rate = int(room.MaximumMessageRatePerSecond)
-	}
+	rate := limits.RoomRate(room.MaximumMessageRatePerSecond)
 	if !reviewed(room) && !behind {
 		return nil, a.post(ctx, where, room, &message, rate)
 	}
@@ -109,7 +107,7 @@ func (a Actions) post(ctx context.Context, where roomlog.Room, room *ivschat.Roo
 func (a Actions) DeleteMessage(ctx context.Context, u principal.User, r *messaging.Request) error {
 	event := messaging.DeleteMessageEvent(r.ID, r.Reason)
 	event.RequestID = r.RequestID
-	return a.moderate(ctx, u, limit.QuotaDeleteMessage, a.service.Quotas.DeleteMessage, roomlog.Entry{Kind: roomlog.KindDelete}, event)
+	return a.moderate(ctx, u, limit.QuotaDeleteMessage, a.limits(u).DeleteMessage, roomlog.Entry{Kind: roomlog.KindDelete}, event)
 }
 
 // DisconnectUser ends all of a user's connections to the user's room.
@@ -117,7 +115,7 @@ func (a Actions) DisconnectUser(ctx context.Context, u principal.User, r *messag
 	event := messaging.DisconnectUserEvent(r.UserID, r.Reason)
 	event.RequestID = r.RequestID
 	entry := roomlog.Entry{Kind: roomlog.KindDisconnect, UserID: r.UserID}
-	return a.moderate(ctx, u, limit.QuotaDisconnectUser, a.service.Quotas.DisconnectUser, entry, event)
+	return a.moderate(ctx, u, limit.QuotaDisconnectUser, a.limits(u).DisconnectUser, entry, event)
 }
 
 func (a Actions) moderate(ctx context.Context, u principal.User, what string, rate int, e roomlog.Entry, event messaging.Event) error {
@@ -130,6 +128,10 @@ func (a Actions) moderate(ctx context.Context, u principal.User, what string, ra
 	}
 	_, err = a.service.publish(ctx, where, room, e, event)
 	return a.answer(where, err)
+}
+
+func (a Actions) limits(u principal.User) *limit.Profile {
+	return a.service.Quotas.For(u.Account, u.Region)
 }
 
 // allow counts against the account's rate, shared with the control plane.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/parleychat/parley/internal/arn"
 	"github.com/parleychat/parley/internal/id"
+	"github.com/parleychat/parley/internal/limit"
 	"github.com/parleychat/parley/internal/store"
 	"github.com/parleychat/parley/ivschat"
 )
@@ -37,9 +38,11 @@ func (s *Service) CreateLoggingConfiguration(ctx context.Context, in *ivschat.Cr
 	if in.Tags != nil {
 		lc.Tags = maps.Clone(in.Tags)
 	}
-	err = s.Store.CreateLoggingConfiguration(ctx, t, lc, s.Quotas.LoggingConfigurations)
+	most := s.limits(t).LoggingConfigurations
+	err = s.Store.CreateLoggingConfiguration(ctx, t, lc, most)
 	if errors.Is(err, store.ErrQuota) {
-		return nil, quotaExceeded(ivschat.ResourceTypeLoggingConfiguration, "logging configurations", s.Quotas.LoggingConfigurations)
+		s.Throttled(limit.QuotaLoggingConfigurations)
+		return nil, quotaExceeded(ivschat.ResourceTypeLoggingConfiguration, "logging configurations", most)
 	}
 	if err != nil {
 		return nil, wire(err, lc.Arn)

@@ -43,7 +43,7 @@ func (s *Service) checkEvent(in *ivschat.SendEventInput) (fields []ivschat.Valid
 // no history to look it up in (spec: control-plane.md §4.3).
 func (s *Service) DeleteMessage(ctx context.Context, in *ivschat.DeleteMessageInput) (*ivschat.DeleteMessageOutput, error) {
 	event := messaging.DeleteMessageEvent(in.ID, text(in.Reason))
-	id, err := s.operate(ctx, "DeleteMessage", in, in.RoomIdentifier, s.Quotas.DeleteMessage,
+	id, err := s.operate(ctx, "DeleteMessage", in, in.RoomIdentifier, s.limits(tenant(ctx)).DeleteMessage,
 		roomlog.Entry{Kind: roomlog.KindDelete}, event)
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (s *Service) DeleteMessage(ctx context.Context, in *ivschat.DeleteMessageIn
 // DisconnectUser implements ivschat.API. A user without connections is no error.
 func (s *Service) DisconnectUser(ctx context.Context, in *ivschat.DisconnectUserInput) (*ivschat.DisconnectUserOutput, error) {
 	event := messaging.DisconnectUserEvent(in.UserID, text(in.Reason))
-	_, err := s.operate(ctx, "DisconnectUser", in, in.RoomIdentifier, s.Quotas.DisconnectUser,
+	_, err := s.operate(ctx, "DisconnectUser", in, in.RoomIdentifier, s.limits(tenant(ctx)).DisconnectUser,
 		roomlog.Entry{Kind: roomlog.KindDisconnect, UserID: in.UserID}, event)
 	if err != nil {
 		return nil, err

@@ -36,7 +36,7 @@ func service(t *testing.T, o chat.Options) (*chat.Service, context.Context) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.Quotas, err = limit.Lookup(limit.Default); err != nil {
+	if o.Quotas, err = limit.New(limit.Default, nil); err != nil {
 		t.Fatal(err)
 	}
 	o.Store, o.Log, o.Tokens, o.Pager = s, log, ring, token.NewPager(token.NewKey().Secret)

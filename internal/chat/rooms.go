@@ -8,6 +8,7 @@ import (
 
 	"github.com/parleychat/parley/internal/arn"
 	"github.com/parleychat/parley/internal/id"
+	"github.com/parleychat/parley/internal/limit"
 	"github.com/parleychat/parley/internal/roomlog"
 	"github.com/parleychat/parley/internal/store"
 	"github.com/parleychat/parley/ivschat"
@@ -33,9 +34,11 @@ func (s *Service) CreateRoom(ctx context.Context, in *ivschat.CreateRoomInput) (
 	if in.Tags != nil {
 		room.Tags = maps.Clone(in.Tags)
 	}
-	err = s.Store.CreateRoom(ctx, t, room, s.Quotas.Rooms)
+	most := s.limits(t).Rooms
+	err = s.Store.CreateRoom(ctx, t, room, most)
 	if errors.Is(err, store.ErrQuota) {
-		return nil, quotaExceeded(ivschat.ResourceTypeRoom, "rooms", s.Quotas.Rooms)
+		s.Throttled(limit.QuotaRooms)
+		return nil, quotaExceeded(ivschat.ResourceTypeRoom, "rooms", most)
 	}
 	if err != nil {
 		return nil, wire(err, room.Arn)

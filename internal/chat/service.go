@@ -28,7 +28,8 @@ type Options struct {
 	Log    roomlog.Log
 	Tokens *token.Ring
 	Pager  *token.Pager
-	Quotas limit.Profile
+	// Quotas holds accounts to their limits; by default there are none.
+	Quotas *limit.Quotas
 	// TokenValidity is how long a chat token opens a connection: 1 minute.
 	TokenValidity time.Duration
 	// EventAttributes is the most bytes of an event's attributes: 4,096.
@@ -82,6 +83,9 @@ func New(o Options) *Service {
 	}
 	if o.EventAttributes == 0 {
 		o.EventAttributes = 4096
+	}
+	if o.Quotas == nil {
+		o.Quotas = limit.Same(limit.Profile{})
 	}
 	if o.CacheAge == 0 {
 		o.CacheAge = 5 * time.Second
@@ -202,6 +206,12 @@ func wire(err error, identifier string) error {
 	}
 	return err
 }
+
+// limits are those of a tenant.
+func (s *Service) limits(t store.Tenant) *limit.Profile { return s.Quotas.For(t.Account, t.Region) }
+
+// Rates returns what tenants' messages and events came to lately, by the names of quotas.
+func (s *Service) Rates() map[limit.Key]int { return s.rates.Use() }
 
 func quotaExceeded(kind ivschat.ResourceType, what string, most int) error {
 	return &ivschat.ServiceQuotaExceededException{

@@ -14,6 +14,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/parleychat/parley/internal/limit"
 )
 
 // Config is the settings of a server. What each means, and what it may be, is
@@ -37,6 +39,7 @@ type Config struct {
 	TrustedProxies  []netip.Prefix
 
 	Quotas               string
+	QuotasFor            []limit.Rule
 	MaxBody              Size
 	TokenValidity        time.Duration
 	EventAttributesLimit Size

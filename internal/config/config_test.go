@@ -339,7 +339,7 @@ func TestEveryFieldHasItsOwnSetting(t *testing.T) {
 		"review-webhook-secret": "0123456789abcdef", "review-allow-networks": "127.0.0.0/8", "review-handler-calls": "1", "review-room-reviews": "1",
 		"chatlog-dir": "d", "chatlog-object-interval": "1s", "chatlog-object-size": "1MiB", "chatlog-event-interval": "1s", "outbox-limit": "1MiB",
 		"master-key": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "outbox-policy": "drop-oldest", "notice-webhook": "https://x.example", "notice-webhook-secret": "0123456789abcdef",
-		"chatlog-destinations": "kind=s3,endpoint=aws",
+		"chatlog-destinations": "kind=s3,endpoint=aws", "quotas-for": "rooms=1",
 	}
 	def := reflect.ValueOf(config.Default()).Elem()
 	setBy := map[string]string{}

@@ -192,23 +192,44 @@ func (d Destination) check() error {
 	return nil
 }
 
-// yamlRules writes a list of mappings as environment variables have it.
+// yamlRules writes a list of mappings as environment variables have it. What is
+// a mapping in turn has its name before the names in it: CreateRoom under api is
+// api.CreateRoom.
 func yamlRules(value *yaml.Node) (string, bool) {
 	var rules []string
 	for _, element := range value.Content {
-		if element.Kind != yaml.MappingNode || element.Style&yaml.TaggedStyle != 0 || len(element.Content) == 0 {
+		parts, ok := yamlParts("", element)
+		if !ok {
 			return "", false
-		}
-		var parts []string
-		for pair := range slices.Chunk(element.Content, 2) {
-			name, ok := scalar(pair[0])
-			text, also := scalar(pair[1])
-			if !ok || !also || strings.ContainsAny(name, "=,") || strings.Contains(text, ",") || len(strings.Fields(name+text+"x")) != 1 || name == "" {
-				return "", false
-			}
-			parts = append(parts, name+"="+text)
 		}
 		rules = append(rules, strings.Join(parts, ","))
 	}
 	return strings.Join(rules, " "), true
+}
+
+func yamlParts(prefix string, m *yaml.Node) ([]string, bool) {
+	if m.Kind != yaml.MappingNode || m.Style&yaml.TaggedStyle != 0 || len(m.Content) == 0 {
+		return nil, false
+	}
+	var parts []string
+	for pair := range slices.Chunk(m.Content, 2) {
+		name, ok := scalar(pair[0])
+		if !ok || name == "" || strings.ContainsAny(name, "=,") {
+			return nil, false
+		}
+		if pair[1].Kind == yaml.MappingNode && prefix == "" {
+			inner, ok := yamlParts(name+".", pair[1])
+			if !ok {
+				return nil, false
+			}
+			parts = append(parts, inner...)
+			continue
+		}
+		text, ok := scalar(pair[1])
+		if !ok || strings.Contains(text, ",") || len(strings.Fields(name+text+"x")) != 1 {
+			return nil, false
+		}
+		parts = append(parts, prefix+name+"="+text)
+	}
+	return parts, true
 }

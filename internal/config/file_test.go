@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/parleychat/parley/internal/config"
+	"github.com/parleychat/parley/internal/limit"
 )
 
 func TestFilesThatAreNoSettings(t *testing.T) {
@@ -53,6 +54,16 @@ func TestFilesThatAreNoSettings(t *testing.T) {
 		{"a variable of settings", "chatlog-destinations: [{kind: s3, endpoint: aws, access-key-id-env: PARLEY_ID, secret-access-key-env: S}]\n", "as only settings do"},
 		{"the ACL of a log group", "chatlog-destinations: [{kind: cloudwatch-logs, endpoint: aws, acl: none}]\n", "are of s3 alone"},
 		{"an endpoint that is none", "chatlog-destinations: [{kind: s3, endpoint: 'http://u:p@host'}]\n", "is not aws or a URL"},
+		{"an unknown limit", "quotas-for: [{roms: 1}]\n", "quotas-for (set by parley.yaml:1): \"roms=1\" has at place 1 a rule that is wrong: there is no \"roms\"; did you mean rooms?"},
+		{"an unknown operation", "quotas-for: [{rooms: 1}, {api: {CreateRom: 1}}]\n", "has at place 2 a rule that is wrong: there is no \"api.CreateRom\"; did you mean api.CreateRoom?"},
+		{"an unknown profile", "quotas-for: [{profile: all}]\n", "profile: \"all\" is not one of default, aws, none"},
+		{"a limit below nothing", "quotas-for: [{rooms: -1}]\n", "rooms: \"-1\" is out of range; allowed are 0 to 1000000000"},
+		{"a limit that is no number", "quotas-for: [{rooms: many}]\n", "rooms: \"many\" is not a whole number"},
+		{"an account that is none", "quotas-for: [{account: ana, rooms: 1}]\n", "account: \"ana\" is not a pattern of account ids"},
+		{"a region that is none", "quotas-for: [{region: US, rooms: 1}]\n", "region: \"US\" is not a pattern of region names"},
+		{"a rule without limits", "quotas-for: [{account: '*'}]\n", "it says neither a profile nor a limit"},
+		{"a limit twice", "quotas-for: 'rooms=1,rooms=2'\n", "rooms is there twice"},
+		{"limits of limits", "quotas-for: [{api: {CreateRoom: {a: 1}}}]\n", "has an element that is not lines of names and values"},
 		{"a part twice", "chatlog-destinations: 'kind=s3,kind=s3'\n", "kind is there twice"},
 		{"the file itself", "config: other.yaml\n", "there is no setting"},
 	}
@@ -160,6 +171,39 @@ chatlog:
 	}
 }
 
+// Limits of operations stand under api, and the order of the rules counts.
+func TestQuotasInTheFile(t *testing.T) {
+	const content = `
+quotas: aws
+quotas-for:
+  - {account: 123456789012, region: us-west-2, profile: none, rooms: 100, send-message: 500, api: {CreateRoom: 50, GetRoom: 0}}
+  - region: eu-*
+    connections: 2000
+  - {account: "*", profile: default}
+`
+	want := []limit.Rule{
+		{Account: "123456789012", Region: "us-west-2", Profile: "none",
+			Limits: map[string]int{"rooms": 100, "send-message": 500, "api.CreateRoom": 50, "api.GetRoom": 0}},
+		{Region: "eu-*", Limits: map[string]int{"connections": 2000}},
+		{Account: "*", Profile: "default"},
+	}
+	c, err := config.Load(nil, []string{"PARLEY_CONFIG=" + file(t, content)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, c.QuotasFor); diff != "" {
+		t.Errorf("file: %s", diff)
+	}
+	c, err = config.Load(flags(t, "--quotas-for", "account=123456789012,region=us-west-2,profile=none,rooms=100,send-message=500,api.CreateRoom=50,api.GetRoom=0",
+		"--quotas-for=region=eu-*,connections=2000", "--quotas-for", "account=*,profile=default"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, c.QuotasFor); diff != "" {
+		t.Errorf("flags: %s", diff)
+	}
+}
+
 func FuzzFile(f *testing.F) {
 	for _, seed := range []string{
 		"", "listen: ':1'\n", "regions: [a, b]\n", "listen: &a ':1'\nregion: *a\n", "a: {b: [c, {d: e}]}", "? [a]\n: b",
@@ -167,6 +211,7 @@ func FuzzFile(f *testing.F) {
 		"review:\n  handlers:\n    arn:aws:lambda:*: [a, b]\n  timeout: 1s\n", "review: {handlers: 'arn:aws:lambda:*=a|b'}\n", "review-handlers: {arn:aws:lambda:*: a}\n",
 		"chatlog:\n  destinations:\n  - kind: s3\n    endpoint: http://127.0.0.1:9000\n    path-style: true\n  - {kind: firehose, directory: d}\n",
 		"chatlog-destinations: 'kind=s3,endpoint=aws kind=s3,directory=d'\n", "chatlog-destinations: [{kind: s3, directory: 'a=b', name: '*'}]\n",
+		"quotas-for:\n- {account: 123456789012, api: {CreateRoom: 1}}\n- {profile: none}\n", "quotas-for: [{api: {a: {b: 1}}}]\n", "quotas-for: 'region=*,rooms=1'\n",
 		"token-validity: !!str 5m\n", "trusted-proxies:\n- 10.0.0.0/8\n- ::1\n", "<<: [*x]\n", "account-id: 000000000000\n",
 	} {
 		f.Add(seed)

@@ -51,6 +51,8 @@ chatlog:
       path-style: true
       access-key-id-env: STORE_KEY_ID
       secret-access-key-env: STORE_SECRET
+quotas-for:
+  - {account: 123456789012, region: us-west-2, profile: aws, rooms: 100, api: {CreateRoom: 50}}
 ` + "```" + `
 
 Settings that begin alike may stand together, as those of ` + "`review-…` and `chatlog-…`" + ` do here.
@@ -62,7 +64,8 @@ reported at once. ` + "`parley config print`" + ` shows every value and where it
 Durations are numbers with a unit: ` + "`500ms`, `30s`, `5m`, `1h30m`" + `. Sizes are bytes, or have a unit: ` + "`64KiB`, `1MiB`" + `. Lists
 are separated by commas; in the file they may be YAML lists, and a flag may be repeated. Maps are lines of a name and a
 value or a list of values in the file, and elsewhere ` + "`NAME=VALUE|VALUE`" + ` with spaces between; their order counts. Rules
-are a list of such lines in the file, and elsewhere ` + "`NAME=VALUE,NAME=VALUE`" + ` with spaces between; the first that matches counts.
+are a list of such lines in the file, and elsewhere ` + "`NAME=VALUE,NAME=VALUE`" + ` with spaces between; the first that matches counts. A
+mapping in a rule is written with a dot elsewhere: ` + "`api.CreateRoom=50`" + `.
 
 | Setting | Flag | Environment | Type | Default | Meaning |
 | --- | --- | --- | --- | --- | --- |

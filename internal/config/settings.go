@@ -3,6 +3,8 @@ package config
 import (
 	"net/netip"
 	"time"
+
+	"github.com/parleychat/parley/internal/limit"
 )
 
 // setting is a row of the table: a kind of value bound to its place in Config.
@@ -68,8 +70,10 @@ func settings() []setting {
 		row("trusted-proxies", prefixes, list(network()), "",
 			"Proxies whose X-Forwarded-For and X-Forwarded-Host are believed."),
 
-		row("quotas", func(c *Config) *string { return &c.Quotas }, enum("default", "aws", "none"), "default",
+		row("quotas", func(c *Config) *string { return &c.Quotas }, quotaProfiles(), "default",
 			"Quota profile: `default` has field limits, room rates and object quotas; `aws` every quota of IVS Chat; `none` lifts what can be lifted."),
+		row("quotas-for", func(c *Config) *[]limit.Rule { return &c.QuotasFor }, quotaRules(), "",
+			"Limits of the accounts and regions that patterns match, where they differ from `quotas`; the first rule that matches counts. See [quotas](quotas.md)."),
 		row("max-body", func(c *Config) *Size { return &c.MaxBody }, size(16*KiB, 16*MiB), "256KiB",
 			"Largest body of a control-plane request; beyond it, 413."),
 		row("token-validity", func(c *Config) *time.Duration { return &c.TokenValidity }, duration(5*time.Second, 180*time.Minute), "60s",

@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"maps"
 	"sync"
 	"time"
 )
@@ -40,8 +41,33 @@ type Key struct {
 // full again, so its size follows the accounts in use.
 type Rates struct {
 	mu      sync.Mutex // guards what follows
-	buckets map[Key]*Bucket
+	buckets map[Key]*counted
 	swept   time.Time
+}
+
+// counted is a bucket and what it allowed.
+type counted struct {
+	Bucket
+	second    int64 // the one that now is of
+	now, past int   // allowed in it, and in the one before
+}
+
+// add notes one more at a time.
+func (c *counted) add(at time.Time) {
+	c.turn(at)
+	c.now++
+}
+
+// turn begins a new second if one has begun.
+func (c *counted) turn(at time.Time) {
+	second := at.Unix()
+	switch {
+	case second == c.second+1:
+		c.past, c.now = c.now, 0
+	case second != c.second:
+		c.past, c.now = 0, 0
+	}
+	c.second = second
 }
 
 // Allow takes one token from the key's bucket.
@@ -55,10 +81,28 @@ func (r *Rates) Allow(key Key, rate int) bool {
 	r.sweep(now)
 	b := r.buckets[key]
 	if b == nil {
-		b = &Bucket{}
+		b = &counted{}
 		r.buckets[key] = b
 	}
-	return b.Allow(now, rate)
+	if !b.Allow(now, rate) {
+		return false
+	}
+	b.add(now)
+	return true
+}
+
+// Use returns how many each key was allowed within the last whole second or, if
+// that is more, in this one so far. Keys that have no limit are not counted.
+func (r *Rates) Use() map[Key]int {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	use := make(map[Key]int, len(r.buckets))
+	for key, b := range r.buckets {
+		b.turn(now)
+		use[key] = max(b.past, b.now)
+	}
+	return use
 }
 
 // Return gives back a token that was taken for something that was then refused.
@@ -67,6 +111,7 @@ func (r *Rates) Return(key Key) {
 	defer r.mu.Unlock()
 	if b := r.buckets[key]; b != nil {
 		b.spent = max(0, b.spent-1)
+		b.now = max(0, b.now-1)
 	}
 }
 
@@ -74,7 +119,7 @@ func (r *Rates) Return(key Key) {
 func (r *Rates) sweep(now time.Time) {
 	const every = time.Minute
 	if r.buckets == nil {
-		r.buckets, r.swept = map[Key]*Bucket{}, now
+		r.buckets, r.swept = map[Key]*counted{}, now
 	}
 	if now.Sub(r.swept) < every {
 		return
@@ -105,6 +150,13 @@ func (g *Gauge) Take(key Key, limit int) bool {
 	}
 	g.counts[key]++
 	return true
+}
+
+// Use returns how many each key has.
+func (g *Gauge) Use() map[Key]int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return maps.Clone(g.counts)
 }
 
 // Release takes one away.

@@ -76,10 +76,10 @@ func TestProfiles(t *testing.T) {
 	}
 	byDefault, _ := limit.Lookup(limit.Default)
 	if byDefault.Rooms != 50_000 || byDefault.LoggingConfigurations != 10 || byDefault.ConnectionRequests != 10 ||
-		!byDefault.RoomRates || byDefault.Operations != nil || byDefault.SendMessage != 0 {
+		byDefault.RoomMessages != 100 || byDefault.Operations != nil || byDefault.SendMessage != 0 {
 		t.Errorf("default profile: %+v", byDefault)
 	}
-	if none, _ := limit.Lookup(limit.None); none.RoomRates || none.Rooms != 0 || none.ConnectionRequests != 0 {
+	if none, _ := limit.Lookup(limit.None); none.RoomMessages != 0 || none.Rooms != 0 || none.ConnectionRequests != 0 {
 		t.Errorf("none profile: %+v", none)
 	}
 	if _, err := limit.Lookup("some"); err == nil {

@@ -3,16 +3,19 @@
 // caller's business.
 package limit
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+)
 
-// Profile is a set of limits; 0 is none.
+// Profile is a set of limits; 0 is none. One that [Quotas] returned is shared
+// and stays as it is.
 type Profile struct {
-	Name                  string
 	Rooms                 int // per account and region
 	LoggingConfigurations int // per account and region
 	Connections           int // per account and region
 	ConnectionRequests    int // messaging requests per second and connection
-	RoomRates             bool
+	RoomMessages          int // messages per second and room: the most that a room's own rate counts for
 	SendMessage           int // per second, account and region, all rooms
 	DeleteMessage         int // the same, control plane and messaging together
 	DisconnectUser        int // the same
@@ -27,43 +30,38 @@ const (
 	None    = "none"    // whatever can be lifted is
 )
 
-// The names of the quotas, for operators: rates are per second.
-const (
-	QuotaRooms                 = "Rooms"
-	QuotaLoggingConfigurations = "LoggingConfigurations"
-	QuotaConnections           = "Connections"        // per account and region
-	QuotaConnectionRequests    = "ConnectionRequests" // per connection
-	QuotaSendMessage           = "SendMessage"        // over all rooms, as the next two
-	QuotaDeleteMessage         = "DeleteMessage"
-	QuotaDisconnectUser        = "DisconnectUser"
-	QuotaRoomMessages          = "RoomMessages" // a room's maximumMessageRatePerSecond
-	QuotaDeliveries            = "Deliveries"   // those that wait in a room
-	QuotaReviews               = "Reviews"      // those that wait for one session
-	QuotaNodeConnections       = "NodeConnections"
-	QuotaNodeHandshakes        = "NodeHandshakes"
-)
-
-// QuotaOperation names the API call rate of an operation.
-func QuotaOperation(operation string) string { return "API." + operation }
-
 // Lookup returns the profile of the name.
 func Lookup(name string) (Profile, error) {
 	switch name {
 	case Default:
 		return Profile{
-			Name: name, Rooms: 50_000, LoggingConfigurations: 10, ConnectionRequests: 10, RoomRates: true,
+			Rooms: 50_000, LoggingConfigurations: 10, ConnectionRequests: 10, RoomMessages: 100,
 		}, nil
 	case AWS:
 		return Profile{
-			Name: name, Rooms: 50_000, LoggingConfigurations: 10, Connections: 50_000,
-			ConnectionRequests: 10, RoomRates: true,
+			Rooms: 50_000, LoggingConfigurations: 10, Connections: 50_000,
+			ConnectionRequests: 10, RoomMessages: 100,
 			SendMessage: 1000, DeleteMessage: 100, DisconnectUser: 100,
 			Operations: awsRates(),
 		}, nil
 	case None:
-		return Profile{Name: name}, nil
+		return Profile{}, nil
 	}
 	return Profile{}, fmt.Errorf("quotas: there is no profile %q; use default, aws or none", name)
+}
+
+// clone returns a profile that shares nothing with p.
+func (p Profile) clone() Profile {
+	p.Operations = maps.Clone(p.Operations)
+	return p
+}
+
+// RoomRate is what a room's own rate comes to; 0 is no limit.
+func (p *Profile) RoomRate(own int32) int {
+	if p.RoomMessages == 0 {
+		return 0
+	}
+	return min(int(own), p.RoomMessages)
 }
 
 // awsRates are the transactions per second of quotas.md §1.

@@ -73,16 +73,11 @@ func (m *Metrics) API(operation, code string, took time.Duration) {
 // Throttled counts what was refused because of a quota.
 func (m *Metrics) Throttled(quota string) { m.throttled.WithLabelValues(quota).Inc() }
 
-// Limits shows the limits of a profile, and those of this node; 0 is none.
-func (m *Metrics) Limits(p limit.Profile, connections, handshakes int) {
-	limits := map[string]int{
-		limit.QuotaRooms: p.Rooms, limit.QuotaLoggingConfigurations: p.LoggingConfigurations,
-		limit.QuotaConnections: p.Connections, limit.QuotaConnectionRequests: p.ConnectionRequests,
-		limit.QuotaSendMessage: p.SendMessage, limit.QuotaDeleteMessage: p.DeleteMessage, limit.QuotaDisconnectUser: p.DisconnectUser,
-		limit.QuotaNodeConnections: connections, limit.QuotaNodeHandshakes: handshakes,
-	}
-	for operation, rate := range p.Operations {
-		limits[limit.QuotaOperation(operation)] = rate
+// Limits shows the limits of the profile that holds without a rule, and those of this node; 0 is none.
+func (m *Metrics) Limits(p *limit.Profile, connections, handshakes int) {
+	limits := map[string]int{limit.QuotaNodeConnections: connections, limit.QuotaNodeHandshakes: handshakes}
+	for _, l := range p.Limits() {
+		limits[l.Quota] = l.Most
 	}
 	for quota, most := range limits {
 		if most > 0 {

@@ -65,7 +65,7 @@ func (s *Server) localstackHealth(w http.ResponseWriter, _ *http.Request) {
 	io.WriteString(w, `{"services":{"ivschat":"running","sts":"running"}}`+"\n")
 }
 
-func (s *Server) apiOptions(quotas limit.Profile, dev bool) api.Options {
+func (s *Server) apiOptions(quotas *limit.Quotas, dev bool) api.Options {
 	verifier := &sigv4.Verifier{
 		Regions: s.Config.Regions, Global: []string{"sts"}, Skew: s.Config.ClockSkew, Host: s.host, NoPresigned: !s.Config.Presigned,
 		Lookup: func(_ context.Context, accessKeyID string) (sigv4.Key, error) {
@@ -78,7 +78,6 @@ func (s *Server) apiOptions(quotas limit.Profile, dev bool) api.Options {
 			return s.access.Lookup(accessKeyID)
 		},
 	}
-	var rates limit.Rates
 	return api.Options{
 		Service: s.chat,
 		Verify:  verifier.Verify,
@@ -87,8 +86,8 @@ func (s *Server) apiOptions(quotas limit.Profile, dev bool) api.Options {
 		},
 		Authorize: s.authorizer(dev),
 		Allow: func(p principal.Principal, operation string) error {
-			rate := quotas.Operations[operation]
-			if rates.Allow(limit.Key{Account: p.Account, Region: p.Region, What: operation}, rate) {
+			rate := quotas.For(p.Account, p.Region).Operations[operation]
+			if s.calls.Allow(limit.Key{Account: p.Account, Region: p.Region, What: operation}, rate) {
 				return nil
 			}
 			s.metrics.Throttled(limit.QuotaOperation(operation))

@@ -53,6 +53,7 @@ type Server struct {
 	upgrader *wsconn.Upgrader
 	sessions *session.Server
 	metrics  *metrics.Metrics
+	calls    limit.Rates // of the control plane, by operation
 	reviewer *review.Reviewer
 	places   *chatlog.Destinations
 	shipper  *chatlog.Shipper
@@ -67,7 +68,7 @@ type Server struct {
 func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (_ *Server, err error) {
 	s := &Server{Config: c, logger: logger, metrics: metrics.New()}
 	defer func() { err = s.explain(err) }()
-	quotas, err := limit.Lookup(c.Quotas)
+	quotas, err := limit.New(c.Quotas, c.QuotasFor)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +122,8 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 		Upgrader: s.upgrader, ClientIP: s.clientIP, PingEvery: c.PingInterval, PongWithin: c.PongTimeout, Grace: c.ExpiryGrace,
 		HandshakeRate: c.HandshakeRate, MaxSessions: c.MaxConnections, Observer: s.metrics, Logger: logger,
 	})
-	s.metrics.Limits(quotas, c.MaxConnections, c.HandshakeRate)
+	s.metrics.Limits(quotas.Profile(), c.MaxConnections, c.HandshakeRate)
+	s.metrics.Uses(func() []limit.Use { return s.uses(quotas) })
 	s.handler = s.routes(api.New(s.apiOptions(quotas, dev)))
 	return s, nil
 }

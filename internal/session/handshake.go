@@ -47,8 +47,9 @@ type Options struct {
 	Rooms  Rooms
 	Tokens *token.Ring
 	// Claim records the use of a chat token: true once per id.
-	Claim  func(ctx context.Context, id [16]byte, expires time.Time) (bool, error)
-	Quotas limit.Profile
+	Claim func(ctx context.Context, id [16]byte, expires time.Time) (bool, error)
+	// Quotas holds accounts and their sessions to limits; by default there are none.
+	Quotas *limit.Quotas
 	// Upgrader makes the connections; it outlives the sessions.
 	Upgrader *wsconn.Upgrader
 	// ClientIP tells where a request came from; by default the peer's address.
@@ -90,6 +91,9 @@ type Server struct {
 
 // New returns a front door. Drain it.
 func New(o Options) *Server {
+	if o.Quotas == nil {
+		o.Quotas = limit.Same(limit.Profile{})
+	}
 	if o.PingEvery == 0 {
 		o.PingEvery = 30 * time.Second
 	}
@@ -231,7 +235,7 @@ func (s *Server) begin(r *http.Request, claims token.Claims) (*session, error) {
 		return nil, admission(err)
 	}
 	slot := limit.Key{Account: claims.Account, Region: claims.Region}
-	if !s.gauge.Take(slot, s.options.Quotas.Connections) {
+	if !s.gauge.Take(slot, s.options.Quotas.For(claims.Account, claims.Region).Connections) {
 		s.options.Observer.Throttled(limit.QuotaConnections)
 		return nil, errFull
 	}

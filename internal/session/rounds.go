@@ -97,6 +97,9 @@ func (s *Server) Begun() uint64 {
 	return s.begun
 }
 
+// Use returns how many sessions each account has open in each region.
+func (s *Server) Use() map[limit.Key]int { return s.gauge.Use() }
+
 // Sessions returns how many sessions are open.
 func (s *Server) Sessions() int {
 	s.mu.Lock()

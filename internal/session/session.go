@@ -159,10 +159,10 @@ func (s *session) Text(text []byte) {
 // count counts a request against the connection's rate, refused ones too.
 func (s *session) count() (over, abusive bool) {
 	now := time.Now()
-	rate := s.server.options.Quotas.ConnectionRequests
 	if s.rates == nil {
 		s.rates = &rates{}
 	}
+	rate := s.server.options.Quotas.For(s.user.Account, s.user.Region).ConnectionRequests
 	over = !s.rates.requests.Allow(now, rate)
 	abusive = over && !s.rates.refused.AllowBurst(now, abuse*rate, abuseSeconds*abuse*rate)
 	if abusive {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"math"
 )
 
@@ -30,4 +31,30 @@ func discount(ctx context.Context, tx *sql.Tx, t Tenant, kind string) error {
 	return found(tx.ExecContext(ctx, `
 		UPDATE resource_counts SET n = n - 1
 		WHERE account = $1 AND region = $2 AND type = $3`, t.Account, t.Region, kind))
+}
+
+// Count is how many resources of a type a tenant has.
+type Count struct {
+	Tenant
+	Type string // as in ARNs
+	N    int
+}
+
+// Counts returns how many resources tenants have, of each type of which they
+// have any.
+func (s *Store) Counts(ctx context.Context) (counts []Count, err error) {
+	rows, err := s.reader.QueryContext(ctx, `
+		SELECT account, region, type, n FROM resource_counts WHERE n > 0 ORDER BY account, region, type`)
+	if err != nil {
+		return nil, fmt.Errorf("count resources: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var c Count
+		if err := rows.Scan(&c.Account, &c.Region, &c.Type, &c.N); err != nil {
+			return nil, fmt.Errorf("count resources: %w", err)
+		}
+		counts = append(counts, c)
+	}
+	return counts, rows.Err()
 }

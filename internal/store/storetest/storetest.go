@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"logging configurations are listed by update time, then id", loggingOrder},
 		{"tags change without the update time", tags},
 		{"quotas hold", quotas},
+		{"resources are counted by tenant and type", counts},
 		{"quotas hold under concurrent creates", concurrentQuota},
 		{"no concurrent change is lost", concurrentUpdates},
 		{"a cancelled write has not happened", cancelled},
