@@ -38,9 +38,10 @@ type lane struct {
 type gathering struct {
 	records int
 	bytes   int64
-	oldest  time.Time // when the first of them came, or earlier
-	through int64     // the last record of a batch that failed
-	dropped bool      // some that are counted were dropped, perhaps of a batch under way
+	oldest  time.Time   // when the first of them came, or earlier
+	through int64       // the last record of a batch that failed
+	owed    *settlement // of a batch that was taken, which the outbox could not be told
+	dropped bool        // some that are counted were dropped, perhaps of a batch under way
 }
 
 func (l *lane) add(roomID string, records int, bytes int64, at time.Time) {

@@ -72,7 +72,10 @@ type outbox struct {
 	lacks   map[int64]map[string]bool
 	dead    []string
 	gone    map[string]bool // configurations, by id
+	full    bool            // nothing can be written
 }
+
+var errFull = errors.New("database or disk is full")
 
 func newOutbox() *outbox {
 	return &outbox{lacks: map[int64]map[string]bool{}, gone: map[string]bool{}}
@@ -118,6 +121,9 @@ func (o *outbox) OutboxFor(_ context.Context, lc, room string, after int64, n in
 func (o *outbox) AcceptOutbox(_ context.Context, lc, room string, from, to int64) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.full {
+		return errFull
+	}
 	o.records = slices.DeleteFunc(o.records, func(r stored.OutboxRecord) bool {
 		if r.RoomID == room && from <= r.ID && r.ID <= to {
 			delete(o.lacks[r.ID], lc)
@@ -129,6 +135,10 @@ func (o *outbox) AcceptOutbox(_ context.Context, lc, room string, from, to int64
 
 func (o *outbox) RefuseOutbox(ctx context.Context, lc string, r *stored.OutboxRecord, reason string) error {
 	o.mu.Lock()
+	if o.full {
+		o.mu.Unlock()
+		return errFull
+	}
 	o.dead = append(o.dead, r.EntryID+": "+reason)
 	o.mu.Unlock()
 	return o.AcceptOutbox(ctx, lc, r.RoomID, r.ID, r.ID)
@@ -358,6 +368,44 @@ func TestRefusedRecordsAreKeptAsDeadLetters(t *testing.T) {
 			t.Errorf("dead %v, %d left", b.outbox.dead, b.outbox.left())
 		}
 		b.counts.is(t, 2, 1, 0)
+	})
+}
+
+// The disk is full for an hour: what destinations took is not put again and again.
+func TestAFullDiskDoublesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		defer b.kill()
+		full := func(yes bool) {
+			b.outbox.mu.Lock()
+			b.outbox.full = yes
+			b.outbox.mu.Unlock()
+		}
+		b.places["a"].fails(func(batch chatlog.Batch) (o chatlog.Outcome, err error) {
+			if len(batch.Records) == 4 {
+				o = chatlog.Outcome{Refused: []chatlog.Refusal{{Index: 1, Err: errors.New("too old")}}, Again: []int{3}, Err: errors.New("throttled")}
+			}
+			return o, nil
+		})
+		for i := range 4 {
+			b.send("room", fmt.Sprint(i), first, second)
+		}
+		full(true)
+		time.Sleep(time.Hour)
+		b.send("room", "4", first, second)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		b.want("a", "room", "0", "2")
+		b.want("b", "room", "0", "1", "2", "3")
+		full(false)
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		b.want("a", "room", "0", "2", "3", "4")
+		b.want("b", "room", "0", "1", "2", "3", "4")
+		if !slices.Equal(b.outbox.dead, []string{"1: too old"}) || b.outbox.left() != 0 {
+			t.Errorf("dead %v, %d left", b.outbox.dead, b.outbox.left())
+		}
+		b.counts.is(t, 9, 1, 0)
 	})
 }
 
