@@ -135,13 +135,17 @@ func (l *lane) taken(roomID string, s *settlement) {
 	defer l.mu.Unlock()
 	g := l.rooms[roomID]
 	g.through, g.owed = 0, nil
+	if s.records > 0 || s.again == 0 {
+		g.failed = 0
+	}
 	if g.records <= s.records {
-		if !g.dropped {
+		if s.again == 0 && !g.dropped {
 			delete(l.rooms, roomID)
 			return
 		}
-		// The count is off; the next batch, if it finds nothing, is the last.
-		g.records, g.bytes, g.dropped = s.records+1, s.bytes, false
+		// The count is off: records were dropped, or shipped before they were counted.
+		// A batch that finds nothing is the last.
+		g.records, g.bytes, g.dropped = s.records+max(1, s.again), s.bytes, false
 	}
 	g.records -= s.records
 	g.bytes = max(0, g.bytes-s.bytes)

@@ -346,6 +346,100 @@ func TestADestinationThatIsDownHoldsUpNobody(t *testing.T) {
 	})
 }
 
+func TestARoomThatFailsHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		defer b.kill()
+		b.places["a"].fails(func(batch chatlog.Batch) (chatlog.Outcome, error) {
+			if batch.RoomID == "bad" {
+				return chatlog.Outcome{}, errors.New("invalid")
+			}
+			return chatlog.Outcome{}, nil
+		})
+		var sent []string
+		for i := range 100 {
+			sent = append(sent, fmt.Sprint(i))
+			b.send("bad", fmt.Sprint(i), first)
+			b.send("good", fmt.Sprint(i), first)
+			time.Sleep(10*time.Second + time.Millisecond)
+			synctest.Wait()
+			b.want("a", "good", sent...)
+		}
+		b.want("a", "bad")
+		if failed := b.counts.failed; failed < 12 || failed > 100 {
+			t.Errorf("%d tries in a quarter of an hour, want one a minute or so", failed)
+		}
+		b.mu.Lock()
+		for _, n := range b.notices {
+			if n.Err == nil {
+				t.Errorf("%+v, but a room's records do not arrive", n)
+			}
+		}
+		b.mu.Unlock()
+		b.places["a"].fails(nil)
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		b.want("a", "bad", sent...)
+		if n := b.notices[len(b.notices)-1]; n.Err != nil {
+			t.Errorf("the last notice is %+v, want recovered", n)
+		}
+	})
+}
+
+// The shipper may find records before it is told of them. What it counts must not
+// be all that it knows of those that fail.
+func TestRecordsThatFailBeforeTheyAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		defer b.kill()
+		b.send("room", "0", first)
+		uncounted := b.outbox.append(stored.OutboxRecord{RoomID: "room", LoggingConfigurations: []string{first}, EntryID: "1", Time: time.Now()})
+		b.places["a"].fails(func(batch chatlog.Batch) (chatlog.Outcome, error) {
+			again := []int{len(batch.Records) - 1}
+			return chatlog.Outcome{Again: again, Err: errors.New("throttled")}, nil
+		})
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		b.want("a", "room", "0")
+		if failed := b.counts.failed; failed < 30 || failed > 360 {
+			t.Errorf("%d tries in an hour, want one a minute or so", failed)
+		}
+		b.shipper.Added(uncounted)
+		b.places["a"].fails(nil)
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		b.want("a", "room", "0", "1")
+	})
+}
+
+// At the end every room has its chance, whatever becomes of the others' batches.
+func TestCloseShipsWhatItCan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.places["a"].fails(func(batch chatlog.Batch) (chatlog.Outcome, error) {
+			if batch.RoomID == "bad" {
+				return chatlog.Outcome{}, errors.New("503")
+			}
+			return chatlog.Outcome{}, nil
+		})
+		b.places["a"].limits.Records = 2
+		var sent []string
+		b.send("bad", "0", first)
+		for i := range 9 {
+			sent = append(sent, fmt.Sprint(i))
+			b.outbox.append(stored.OutboxRecord{RoomID: "good", LoggingConfigurations: []string{first}, EntryID: fmt.Sprint(i), Time: time.Now()})
+		}
+		b.kill()
+		b.start() // with all of them waiting
+		b.shipper.Close(t.Context())
+		b.want("a", "good", sent...)
+		b.want("a", "bad")
+		if b.outbox.left() != 1 {
+			t.Errorf("%d records left, want that of the room whose batches fail", b.outbox.left())
+		}
+	})
+}
+
 func TestRefusedRecordsAreKeptAsDeadLetters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
