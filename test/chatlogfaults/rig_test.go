@@ -121,6 +121,7 @@ func (r *rig) start() {
 	}
 	r.t.Cleanup(func() {
 		cmd.Process.Kill()
+		cmd.Wait() // whatever it was: nothing of it may keep a disk busy
 		if text, err := os.ReadFile(log.Name()); r.t.Failed() && err == nil {
 			r.t.Logf("the server's log ends:\n%s", text[max(0, len(text)-4000):])
 		}

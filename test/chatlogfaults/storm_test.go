@@ -3,35 +3,64 @@ package chatlogfaults
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// storm is weather of destinations: of each kind some calls go well, then some
-// fail in one way, then others in another. It is called under the endpoint's lock.
-func storm(seed uint64) func(kind string) fault {
-	random := rand.New(rand.NewPCG(seed, 0))
-	type weather struct {
-		calls int
-		fault fault
+// storm is weather of destinations. Each kind has all its faults in an order of
+// chance, some calls of each, some that go well in between, and so on.
+type storm struct {
+	mu     sync.Mutex
+	random *rand.Rand
+	kinds  map[string]*weather
+}
+
+type weather struct {
+	deck  []fault // still to come
+	fault fault
+	calls int // still to come of it
+	turns int // of the whole deck
+}
+
+func newStorm(seed uint64) *storm {
+	s := &storm{random: rand.New(rand.NewPCG(seed, 0)), kinds: map[string]*weather{}}
+	for _, kind := range []string{kindS3, kindLogs, kindFirehose} {
+		s.kinds[kind] = &weather{}
 	}
-	now := map[string]*weather{}
-	return func(kind string) fault {
-		w := now[kind]
-		if w == nil {
-			w = &weather{}
-			now[kind] = w
-		}
-		if w.calls == 0 {
-			*w = weather{1 + random.IntN(6), fault{}}
-			if bad := faults(random, kind); random.IntN(2) == 0 {
-				w.fault = bad[random.IntN(len(bad))]
-			}
-		}
+	return s
+}
+
+func (s *storm) next(kind string) fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.kinds[kind]
+	if w.calls > 0 {
 		w.calls--
 		return w.fault
 	}
+	if len(w.deck) == 0 {
+		for _, f := range faults(s.random, kind) {
+			w.deck = append(w.deck, f, fault{})
+		}
+		s.random.Shuffle(len(w.deck), func(i, j int) { w.deck[i], w.deck[j] = w.deck[j], w.deck[i] })
+		w.turns++
+	}
+	w.fault, w.deck, w.calls = w.deck[0], w.deck[1:], s.random.IntN(3)
+	return w.fault
+}
+
+// raged tells whether every fault of every kind has come.
+func (s *storm) raged() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.kinds {
+		if w.turns == 0 || w.turns == 1 && len(w.deck) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // faults are those that a kind of destination knows.
@@ -71,15 +100,17 @@ func faults(random *rand.Rand, kind string) []fault {
 
 // Destinations that throttle, fail, cut connections before and after they took a
 // batch, take parts of batches, lose streams and deny access, at random for a while.
-// CHATLOG_STORM is for how many seconds.
+// CHATLOG_STORM is for how many seconds at least.
 func TestStorms(t *testing.T) {
-	seconds := times(t, "CHATLOG_STORM", 6)
+	seconds := times(t, "CHATLOG_STORM", 1)
 	seed := uint64(times(t, "CHATLOG_SEED", int(rand.Uint32())))
 	e := newEndpoint(t)
 	r := newRig(t, t.TempDir(), everywhere(), e.flags()...)
-	e.set(false, storm(seed))
+	weather := newStorm(seed)
+	e.set(false, weather.next)
 	stop := r.chat()
 	<-time.After(time.Duration(seconds) * time.Second)
+	wait(t, "every fault", weather.raged)
 	stop()
 	e.set(false, nil)
 	r.end(syscall.SIGTERM)
