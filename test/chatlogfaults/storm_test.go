@@ -78,21 +78,20 @@ func faults(random *rand.Rand, kind string) []fault {
 		}
 		return taken
 	}
+	ends := func(n int) []bool { // too new at one end, and perhaps too old at the other
+		taken := make([]bool, n)
+		for i := random.IntN(2); i < n-1-n/3; i++ {
+			taken[i] = true
+		}
+		return taken
+	}
 	switch kind {
 	case kindS3:
 		return append(all, fault{status: 503, code: "SlowDown"}, fault{status: 500, code: "InternalError"}, fault{status: 403, code: "AccessDenied"},
 			fault{status: 404, code: "NoSuchBucket"}, fault{status: 409, code: "ConditionalRequestConflict"})
 	case kindLogs:
 		return append(all, fault{status: 400, code: "ThrottlingException"}, fault{status: 500, code: "ServiceUnavailableException"},
-			fault{status: 400, code: "AccessDeniedException"}, fault{status: 400, code: "ResourceNotFoundException"}, fault{forget: true},
-			fault{partly: func(n int) []bool { // too old at one end, too new at the other
-				taken := make([]bool, n)
-				from := random.IntN(2)
-				for i := from; i < n-random.IntN(n-from+1); i++ {
-					taken[i] = true
-				}
-				return taken
-			}})
+			fault{status: 400, code: "AccessDeniedException"}, fault{status: 400, code: "ResourceNotFoundException"}, fault{forget: true}, fault{partly: ends}, fault{partly: ends})
 	}
 	return append(all, fault{status: 400, code: "ThrottlingException"}, fault{status: 503, code: "ServiceUnavailableException"},
 		fault{status: 400, code: "AccessDeniedException"}, fault{status: 400, code: "ResourceNotFoundException"}, fault{partly: some}, fault{partly: some})
