@@ -132,21 +132,13 @@ func TestPowerCutsLoseNothing(t *testing.T) {
 // does, without another start, and nothing is lost. CHATLOG_FILLS is how often.
 func TestDiskThatIsFull(t *testing.T) {
 	fills := times(t, "CHATLOG_FILLS", 2)
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=24m"); err != nil {
-		unavailable(t, fmt.Errorf("mount tmpfs: %w", err))
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := smallDisk(t)
 	e := newEndpoint(t)
 	r := newRig(t, filepath.Join(dir, "data"), everywhere(), e.flags()...)
 	stop := r.chat()
 	defer stop()
 	for range fills {
-		r.every(50)
+		r.every(rand.IntN(100))
 		e.set(true, nil)
 		filler := filepath.Join(dir, "filler")
 		fill(t, filler)
@@ -164,6 +156,44 @@ func TestDiskThatIsFull(t *testing.T) {
 	wait(t, "what waits to be shipped", func() bool { return e.has(r) })
 	r.end(syscall.SIGTERM)
 	r.hold(fmt.Sprintf("disk full %d times", fills), e.holds(), 0)
+}
+
+// The same with the destinations' files on that disk, as they are without settings.
+func TestDiskOfDestinationsThatIsFull(t *testing.T) {
+	fills := times(t, "CHATLOG_FILLS", 2)
+	dir := smallDisk(t)
+	data := filepath.Join(dir, "data")
+	r := newRig(t, data, []ivschat.DestinationConfiguration{toBucket(), toLogGroup()})
+	stop := r.chat()
+	defer stop()
+	for range fills {
+		r.every(rand.IntN(100))
+		filler := filepath.Join(dir, "filler")
+		fill(t, filler)
+		r.refuses()
+		if err := os.Remove(filler); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.every(50)
+	stop()
+	r.end(syscall.SIGTERM)
+	r.hold(fmt.Sprintf("disk of files full %d times", fills), files(t, filepath.Join(data, "chatlogs")), 0)
+}
+
+// smallDisk is a directory with little room.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=32m"); err != nil {
+		unavailable(t, fmt.Errorf("mount tmpfs: %w", err))
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 // fill has the file take all the room that is left.
