@@ -53,10 +53,10 @@ test-chatlog: ## chat logs in moto's S3, CloudWatch Logs and Firehose
 test-deploy: ## nginx, HAProxy, systemd and Helm with the files of deploy/
 	test/deploy/run.sh
 
-chatlog-faults: ## logged rooms: 200 kills, storms of two minutes, the disk full 20 times: ten minutes
+chatlog-faults: ## logged rooms: 200 kills, storms of two minutes, the disk full 20 times: five minutes
 	CHATLOG_KILLS=200 CHATLOG_STORM=120 CHATLOG_FILLS=20 CHATLOG_DOWN=2000 $(GO) test -count=1 -timeout 30m -v ./test/chatlogfaults
 
-chatlog-powercut: ## logged rooms, and the power cut 50 times
+chatlog-powercut: ## logged rooms, and the power cut 50 times: as root, who may mount
 	CHATLOG_CUTS=50 $(GO) test -count=1 -timeout 30m -v -run PowerCut ./test/chatlogfaults
 
 fuzz: ## every fuzz target, FUZZTIME inputs each

@@ -194,8 +194,11 @@ func (e *endpoint) createStream(body []byte) (int, []byte) {
 	if _, there := e.streams[in.Stream]; there && !e.missing[in.Stream] {
 		return 400, problem(kindLogs, "ResourceAlreadyExistsException")
 	}
-	e.streams[in.Stream] = e.streams[in.Stream] // what a stream that is gone held is not forgotten here
-	delete(e.missing, in.Stream)
+	if e.missing[in.Stream] { // what it held is not forgotten here
+		delete(e.missing, in.Stream)
+		return 200, []byte("{}")
+	}
+	e.streams[in.Stream] = nil
 	return 200, []byte("{}")
 }
 
