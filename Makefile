@@ -9,7 +9,7 @@ BENCHSTAT = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 BENCH = $(GO) test -run '^$$' -bench . -benchmem -count 6 -benchtime 200ms ./bench >.bench.out && ! grep -e '--- FAIL' .bench.out || { cat .bench.out; rm -f .bench.out; exit 1; }
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: run build test lint vuln test-go test-boto3 test-awscli test-jssdk test-chatlog test-deploy fuzz bench bench-baseline bench-peers bench-review bench-targets chatlog-faults docs
+.PHONY: run build test lint vuln test-go test-boto3 test-awscli test-jssdk test-chatlog test-deploy fuzz bench bench-baseline bench-peers bench-review bench-targets chatlog-faults chatlog-powercut docs
 
 run: ## a server in memory, nothing to set up
 	$(GO) run ./cmd/parley dev
@@ -53,8 +53,11 @@ test-chatlog: ## chat logs in moto's S3, CloudWatch Logs and Firehose
 test-deploy: ## nginx, HAProxy, systemd and Helm with the files of deploy/
 	test/deploy/run.sh
 
-chatlog-faults: ## a server with logged rooms, killed 200 times: two minutes
-	CHATLOG_KILLS=200 $(GO) test -count=1 -timeout 30m -v ./test/chatlogfaults
+chatlog-faults: ## logged rooms: 200 kills, storms of two minutes, the disk full 20 times: five minutes
+	CHATLOG_KILLS=200 CHATLOG_STORM=120 CHATLOG_FILLS=20 CHATLOG_DOWN=2000 $(GO) test -count=1 -timeout 30m -v ./test/chatlogfaults
+
+chatlog-powercut: ## logged rooms, and the power cut 50 times: as root, who may mount
+	CHATLOG_CUTS=50 $(GO) test -count=1 -timeout 30m -v -run PowerCut ./test/chatlogfaults
 
 fuzz: ## every fuzz target, FUZZTIME inputs each
 	@set -e; for pkg in $$($(GO) list ./...); do \

@@ -27,20 +27,24 @@ type lane struct {
 	rooms     map[string]*gathering
 	finishing bool
 
-	// run's alone.
+	// run's alone, and what ship reads of it.
 	configured  ivschat.DestinationConfiguration
 	destination Destination
-	failures    int // rounds that failed, in a row
-	since       time.Time
+	failures    int       // times that no destination could be opened, in a row
+	since       time.Time // when records began to fail; zero if they do not
+	last        bool      // no batch that fails is put again
 }
 
 // gathering is what a room has in the outbox for this destination.
 type gathering struct {
 	records int
 	bytes   int64
-	oldest  time.Time // when the first of them came, or earlier
-	through int64     // the last record of a batch that failed
-	dropped bool      // some that are counted were dropped, perhaps of a batch under way
+	oldest  time.Time   // when the first of them came, or earlier
+	through int64       // the last record of a batch that failed
+	owed    *settlement // of a batch that was taken, which the outbox could not be told
+	failed  int         // batches, in a row
+	rest    time.Time   // until then, as they failed
+	dropped bool        // some that are counted were dropped, perhaps of a batch under way
 }
 
 func (l *lane) add(roomID string, records int, bytes int64, at time.Time) {
@@ -54,7 +58,7 @@ func (l *lane) add(roomID string, records int, bytes int64, at time.Time) {
 	}
 	g.records += records
 	g.bytes += bytes
-	if begins || l.full(g) {
+	if begins || g.failed == 0 && l.full(g) {
 		l.signal()
 	}
 }
@@ -84,22 +88,20 @@ func (l *lane) signal() {
 // run ships in rounds: one batch of each room that is due.
 func (l *lane) run() {
 	for {
-		failed := l.round()
-		finishing, wait := l.next(failed)
-		if finishing && (failed != nil || wait < 0) || l.ctx.Err() != nil {
+		err := l.round()
+		finishing, wait := l.next(err)
+		if finishing && (err != nil || wait < 0) || l.ctx.Err() != nil {
 			return
 		}
-		if !l.pause(failed != nil, wait) {
+		if !l.pause(err != nil, wait) {
 			return
 		}
 	}
 }
 
-// next tells how long to wait for the next round; negative is until something comes.
-func (l *lane) next(failed error) (finishing bool, wait time.Duration) {
-	if failed != nil {
-		wait = l.backoff(l.failures)
-	}
+// next tells how long to wait for the next round; negative is until something
+// comes. An error says that there was no destination to have one with.
+func (l *lane) next(err error) (finishing bool, wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
@@ -111,8 +113,8 @@ func (l *lane) next(failed error) (finishing bool, wait time.Duration) {
 		}
 	}
 	l.o.Observer.LogsWaiting(l.arn, waiting, now.Sub(oldest))
-	if failed != nil {
-		return l.finishing, wait
+	if err != nil {
+		return l.finishing, l.backoff(l.failures)
 	}
 	wait = -1
 	for _, g := range l.rooms {
@@ -123,9 +125,14 @@ func (l *lane) next(failed error) (finishing bool, wait time.Duration) {
 	return l.finishing, wait
 }
 
-// left needs mu. It is how long a room's records wait for more.
+// left needs mu. It is how long a room's records wait for more, or after a failure.
 func (l *lane) left(g *gathering, now time.Time) time.Duration {
-	if l.finishing || l.destination == nil || l.full(g) {
+	switch {
+	case l.finishing || l.destination == nil:
+		return 0
+	case g.failed > 0:
+		return max(0, g.rest.Sub(now))
+	case l.full(g):
 		return 0
 	}
 	return max(0, g.oldest.Add(l.destination.Limits().Age).Sub(now))
@@ -140,9 +147,9 @@ func (l *lane) full(g *gathering) bool {
 	return g.records >= limits.Records || g.bytes+int64(g.records*limits.Overhead) >= int64(limits.Bytes)
 }
 
-// pause waits: for the whole time after a failure, else also for news. It
-// is false when the shipper has ended.
-func (l *lane) pause(failed bool, wait time.Duration) bool {
+// pause waits: for the whole time if all rooms must, else also for news. It is
+// false when the shipper has ended.
+func (l *lane) pause(all bool, wait time.Duration) bool {
 	if wait == 0 {
 		return true
 	}
@@ -162,7 +169,7 @@ func (l *lane) pause(failed bool, wait time.Duration) bool {
 			l.mu.Lock()
 			finishing := l.finishing
 			l.mu.Unlock()
-			if !failed || finishing {
+			if !all || finishing {
 				return true
 			}
 		}
@@ -172,8 +179,8 @@ func (l *lane) pause(failed bool, wait time.Duration) bool {
 // atOnce is how many rooms' batches are on their way to a destination at a time.
 const atOnce = 16
 
-// round puts a batch of each room that is due. An error says that some room's
-// failed; the others' did not wait for it.
+// round puts a batch of each room that is due. Rooms whose batches fail rest; the
+// others do not wait for them. An error says that there is no destination.
 func (l *lane) round() error {
 	if l.destination == nil { // how long records wait is the destination's to say
 		if gone, err := l.configure(); gone || err != nil {
@@ -194,39 +201,67 @@ func (l *lane) round() error {
 		places <- struct{}{}
 		all.Go(func() {
 			defer func() { <-places }()
-			errs[i] = l.ship(room)
+			if errs[i] = l.ship(room); errs[i] != nil {
+				l.setback(room)
+			}
 		})
 	}
 	all.Wait()
-	return l.note(errors.Join(errs...))
+	l.failures = 0
+	l.note(errors.Join(errs...))
+	return nil
 }
 
-// note counts rounds that fail in a row, and says when they begin and end to.
-func (l *lane) note(err error) error {
-	switch {
-	case err == nil && l.failures == 0:
-		return nil
-	case err == nil:
-		l.failures = 0
-		l.logger.Info("chat logs: the destination takes records again", "failed_for", time.Since(l.since).Round(time.Millisecond))
-		l.o.Notify(Notice{LoggingConfiguration: l.arn, Since: l.since})
-		return nil
+// note says when batches begin to fail, and when none does any more.
+func (l *lane) note(err error) {
+	if err != nil {
+		begins := l.since.IsZero()
+		if begins {
+			l.since = time.Now()
+			l.logger.Error("chat logs: the destination does not take records; they wait in the outbox", "error", err)
+		}
+		if l.ctx.Err() == nil { // else it was given up, not refused
+			l.o.Notify(Notice{LoggingConfiguration: l.arn, Since: l.since, Begins: begins, Err: err})
+		}
+		return
 	}
-	begins := l.failures == 0
-	l.failures++
-	if begins {
-		l.since = time.Now()
-		l.logger.Error("chat logs: the destination does not take records; they wait in the outbox", "error", err)
+	if l.since.IsZero() || l.resting() {
+		return
 	}
-	if l.ctx.Err() == nil { // else it was given up, not refused
-		l.o.Notify(Notice{LoggingConfiguration: l.arn, Since: l.since, Begins: begins, Err: err})
+	l.logger.Info("chat logs: the destination takes records again", "failed_for", time.Since(l.since).Round(time.Millisecond))
+	l.o.Notify(Notice{LoggingConfiguration: l.arn, Since: l.since})
+	l.since = time.Time{}
+}
+
+// resting tells whether some room's last batch failed.
+func (l *lane) resting() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, g := range l.rooms {
+		if g.failed > 0 {
+			return true
+		}
 	}
-	return err
+	return false
+}
+
+// setback has a room whose batch failed rest, or wait for the next start.
+func (l *lane) setback(roomID string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last {
+		delete(l.rooms, roomID)
+		return
+	}
+	g := l.rooms[roomID]
+	g.failed++
+	g.rest = time.Now().Add(l.backoff(g.failed))
 }
 
 func (l *lane) due() (rooms []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.last = l.finishing
 	now := time.Now()
 	for room, g := range l.rooms {
 		if l.left(g, now) <= 0 {
@@ -266,10 +301,17 @@ func (l *lane) configure() (gone bool, err error) {
 // lost is what a round without a destination comes to.
 func (l *lane) lost(gone bool, err error) error {
 	if gone {
-		return l.note(l.orphan())
+		err = l.orphan()
+	} else {
+		l.o.Observer.LogsFailed(l.arn, err)
 	}
-	l.o.Observer.LogsFailed(l.arn, err)
-	return l.note(err)
+	l.note(err)
+	if err == nil {
+		l.failures = 0
+		return nil
+	}
+	l.failures++
+	return err
 }
 
 // orphan lets go of records whose logging configuration is gone. It could be

@@ -7,26 +7,43 @@ import (
 	"github.com/parleychat/parley/internal/store"
 )
 
-const (
-	// page is how many records are read in one go.
-	page = 500
-	// acceptAtOnce is how many are accepted in one: new entries wait for the
-	// transaction, so it is short, and there is one at a time.
-	acceptAtOnce = 500
-)
+// page is how many records are read in one go.
+const page = 500
 
-// ship puts the room's first records.
+// ship puts the room's first records, unless some that were taken before are still
+// to be noted: they must not be put again because the disk is full.
 func (l *lane) ship(roomID string) error {
 	l.mu.Lock()
 	g := *l.rooms[roomID]
 	l.mu.Unlock()
-	rows, err := l.gather(roomID, g.through)
-	if err != nil {
+	s := g.owed
+	if s == nil {
+		var err error
+		if s, err = l.put(roomID, g); s == nil {
+			return err
+		}
+	}
+	if err := l.settle(roomID, s); err != nil {
+		l.owe(roomID, s)
 		return err
 	}
+	l.taken(roomID, s)
+	if s.again > 0 {
+		l.o.Observer.LogsFailed(l.arn, s.err)
+		return fmt.Errorf("room %s: %d of %d records: %w", roomID, s.again, s.again+s.records, s.err)
+	}
+	return nil
+}
+
+// put puts the room's first records. What it returns is to be settled.
+func (l *lane) put(roomID string, g gathering) (*settlement, error) {
+	rows, err := l.gather(roomID, g.through)
+	if err != nil {
+		return nil, err
+	}
 	if len(rows) == 0 { // counted after an earlier batch had them
-		l.taken(roomID, g.records, 0, g.oldest)
-		return nil
+		l.taken(roomID, &settlement{records: g.records, left: g.oldest})
+		return nil, nil
 	}
 	b := Batch{Account: rows[0].Account, Region: rows[0].Region, RoomID: roomID, Window: g.oldest}
 	for i := range rows {
@@ -36,22 +53,9 @@ func (l *lane) ship(roomID string) error {
 	if err != nil {
 		l.o.Observer.LogsFailed(l.arn, err)
 		l.again(roomID, rows[len(rows)-1].ID)
-		return fmt.Errorf("room %s: %w", roomID, err)
+		return nil, fmt.Errorf("room %s: %w", roomID, err)
 	}
-	n, bytes, err := l.settle(roomID, rows, outcome)
-	if err != nil {
-		return err
-	}
-	left := g.oldest
-	if len(outcome.Again) == 0 {
-		left = rows[len(rows)-1].Time
-	}
-	l.taken(roomID, n, bytes, left)
-	if len(outcome.Again) > 0 {
-		l.o.Observer.LogsFailed(l.arn, outcome.Err)
-		return fmt.Errorf("room %s: %d of %d records: %w", roomID, len(outcome.Again), len(rows), outcome.Err)
-	}
-	return nil
+	return settlementOf(rows, outcome, g.oldest), nil
 }
 
 // gather reads as many of the room's first records as one batch may have, but one
@@ -84,36 +88,24 @@ func (l *lane) gather(roomID string, through int64) (rows []store.OutboxRecord, 
 	return rows, nil
 }
 
-// settle has what was taken, or refused for good, leave the outbox.
-func (l *lane) settle(roomID string, rows []store.OutboxRecord, outcome Outcome) (n int, bytes int64, err error) {
-	stays := make(map[int]bool, len(outcome.Again))
-	for _, i := range outcome.Again {
-		stays[i] = true
-	}
-	for _, refusal := range outcome.Refused {
-		r := &rows[refusal.Index]
-		if err := l.o.Outbox.RefuseOutbox(l.ctx, l.arn, r, refusal.Err.Error()); err != nil {
-			return 0, 0, err
+// settle has what was taken, or refused for good, leave the outbox. What it has
+// done it takes off the settlement.
+func (l *lane) settle(roomID string, s *settlement) error {
+	for ; len(s.refused) > 0; s.refused = s.refused[1:] {
+		r := s.refused[0]
+		if err := l.o.Outbox.RefuseOutbox(l.ctx, l.arn, &r.row, r.reason); err != nil {
+			return err
 		}
 		l.o.Observer.LogsRefused(l.arn)
-		l.logger.Error("chat logs: the destination refuses a record for good; it is kept as a dead letter", "room", roomID, "id", r.EntryID, "error", refusal.Err)
+		l.logger.Error("chat logs: the destination refuses a record for good; it is kept as a dead letter", "room", roomID, "id", r.row.EntryID, "error", r.reason)
 	}
-	for begin := 0; begin < len(rows); {
-		end := begin
-		for end < len(rows) && end-begin < acceptAtOnce && !stays[end] {
-			bytes += int64(len(rows[end].Payload))
-			end++
+	for ; len(s.accepted) > 0; s.accepted = s.accepted[1:] {
+		if err := l.accept(roomID, s.accepted[0].from, s.accepted[0].to); err != nil {
+			return err
 		}
-		if end > begin {
-			if err := l.accept(roomID, rows[begin].ID, rows[end-1].ID); err != nil {
-				return 0, 0, err
-			}
-			n += end - begin
-		}
-		begin = max(end, begin+1)
 	}
-	l.o.Observer.LogsShipped(l.arn, n-len(outcome.Refused))
-	return n, bytes, nil
+	l.o.Observer.LogsShipped(l.arn, s.shipped)
+	return nil
 }
 
 func (l *lane) accept(roomID string, from, to int64) error {
@@ -130,24 +122,34 @@ func (l *lane) again(roomID string, through int64) {
 	l.rooms[roomID].through = through
 }
 
-// taken takes records off the room's gathering. What is left of it came no
-// earlier than at.
-func (l *lane) taken(roomID string, records int, bytes int64, at time.Time) {
+// owe keeps what could not be settled for the next round.
+func (l *lane) owe(roomID string, s *settlement) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rooms[roomID].owed = s
+}
+
+// taken takes what was settled off the room's gathering.
+func (l *lane) taken(roomID string, s *settlement) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	g := l.rooms[roomID]
-	g.through = 0
-	if g.records <= records {
-		if !g.dropped {
+	g.through, g.owed = 0, nil
+	if s.records > 0 || s.again == 0 {
+		g.failed = 0
+	}
+	if g.records <= s.records {
+		if s.again == 0 && !g.dropped {
 			delete(l.rooms, roomID)
 			return
 		}
-		// The count is off; the next batch, if it finds nothing, is the last.
-		g.records, g.bytes, g.dropped = records+1, bytes, false
+		// The count is off: records were dropped, or shipped before they were counted.
+		// A batch that finds nothing is the last.
+		g.records, g.bytes, g.dropped = s.records+max(1, s.again), s.bytes, false
 	}
-	g.records -= records
-	g.bytes = max(0, g.bytes-bytes)
-	if at.After(g.oldest) {
-		g.oldest = at
+	g.records -= s.records
+	g.bytes = max(0, g.bytes-s.bytes)
+	if s.left.After(g.oldest) {
+		g.oldest = s.left
 	}
 }

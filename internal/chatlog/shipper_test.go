@@ -72,7 +72,10 @@ type outbox struct {
 	lacks   map[int64]map[string]bool
 	dead    []string
 	gone    map[string]bool // configurations, by id
+	full    bool            // nothing can be written
 }
+
+var errFull = errors.New("database or disk is full")
 
 func newOutbox() *outbox {
 	return &outbox{lacks: map[int64]map[string]bool{}, gone: map[string]bool{}}
@@ -118,6 +121,9 @@ func (o *outbox) OutboxFor(_ context.Context, lc, room string, after int64, n in
 func (o *outbox) AcceptOutbox(_ context.Context, lc, room string, from, to int64) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.full {
+		return errFull
+	}
 	o.records = slices.DeleteFunc(o.records, func(r stored.OutboxRecord) bool {
 		if r.RoomID == room && from <= r.ID && r.ID <= to {
 			delete(o.lacks[r.ID], lc)
@@ -129,6 +135,10 @@ func (o *outbox) AcceptOutbox(_ context.Context, lc, room string, from, to int64
 
 func (o *outbox) RefuseOutbox(ctx context.Context, lc string, r *stored.OutboxRecord, reason string) error {
 	o.mu.Lock()
+	if o.full {
+		o.mu.Unlock()
+		return errFull
+	}
 	o.dead = append(o.dead, r.EntryID+": "+reason)
 	o.mu.Unlock()
 	return o.AcceptOutbox(ctx, lc, r.RoomID, r.ID, r.ID)
@@ -336,6 +346,100 @@ func TestADestinationThatIsDownHoldsUpNobody(t *testing.T) {
 	})
 }
 
+func TestARoomThatFailsHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		defer b.kill()
+		b.places["a"].fails(func(batch chatlog.Batch) (chatlog.Outcome, error) {
+			if batch.RoomID == "bad" {
+				return chatlog.Outcome{}, errors.New("invalid")
+			}
+			return chatlog.Outcome{}, nil
+		})
+		var sent []string
+		for i := range 100 {
+			sent = append(sent, fmt.Sprint(i))
+			b.send("bad", fmt.Sprint(i), first)
+			b.send("good", fmt.Sprint(i), first)
+			time.Sleep(10*time.Second + time.Millisecond)
+			synctest.Wait()
+			b.want("a", "good", sent...)
+		}
+		b.want("a", "bad")
+		if failed := b.counts.failed; failed < 12 || failed > 100 {
+			t.Errorf("%d tries in a quarter of an hour, want one a minute or so", failed)
+		}
+		b.mu.Lock()
+		for _, n := range b.notices {
+			if n.Err == nil {
+				t.Errorf("%+v, but a room's records do not arrive", n)
+			}
+		}
+		b.mu.Unlock()
+		b.places["a"].fails(nil)
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		b.want("a", "bad", sent...)
+		if n := b.notices[len(b.notices)-1]; n.Err != nil {
+			t.Errorf("the last notice is %+v, want recovered", n)
+		}
+	})
+}
+
+// The shipper may find records before it is told of them. What it counts must not
+// be all that it knows of those that fail.
+func TestRecordsThatFailBeforeTheyAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		defer b.kill()
+		b.send("room", "0", first)
+		uncounted := b.outbox.append(stored.OutboxRecord{RoomID: "room", LoggingConfigurations: []string{first}, EntryID: "1", Time: time.Now()})
+		b.places["a"].fails(func(batch chatlog.Batch) (chatlog.Outcome, error) {
+			again := []int{len(batch.Records) - 1}
+			return chatlog.Outcome{Again: again, Err: errors.New("throttled")}, nil
+		})
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		b.want("a", "room", "0")
+		if failed := b.counts.failed; failed < 30 || failed > 360 {
+			t.Errorf("%d tries in an hour, want one a minute or so", failed)
+		}
+		b.shipper.Added(uncounted)
+		b.places["a"].fails(nil)
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		b.want("a", "room", "0", "1")
+	})
+}
+
+// At the end every room has its chance, whatever becomes of the others' batches.
+func TestCloseShipsWhatItCan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.places["a"].fails(func(batch chatlog.Batch) (chatlog.Outcome, error) {
+			if batch.RoomID == "bad" {
+				return chatlog.Outcome{}, errors.New("503")
+			}
+			return chatlog.Outcome{}, nil
+		})
+		b.places["a"].limits.Records = 2
+		var sent []string
+		b.send("bad", "0", first)
+		for i := range 9 {
+			sent = append(sent, fmt.Sprint(i))
+			b.outbox.append(stored.OutboxRecord{RoomID: "good", LoggingConfigurations: []string{first}, EntryID: fmt.Sprint(i), Time: time.Now()})
+		}
+		b.kill()
+		b.start() // with all of them waiting
+		b.shipper.Close(t.Context())
+		b.want("a", "good", sent...)
+		b.want("a", "bad")
+		if b.outbox.left() != 1 {
+			t.Errorf("%d records left, want that of the room whose batches fail", b.outbox.left())
+		}
+	})
+}
+
 func TestRefusedRecordsAreKeptAsDeadLetters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
@@ -358,6 +462,44 @@ func TestRefusedRecordsAreKeptAsDeadLetters(t *testing.T) {
 			t.Errorf("dead %v, %d left", b.outbox.dead, b.outbox.left())
 		}
 		b.counts.is(t, 2, 1, 0)
+	})
+}
+
+// The disk is full for an hour: what destinations took is not put again and again.
+func TestAFullDiskDoublesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		defer b.kill()
+		full := func(yes bool) {
+			b.outbox.mu.Lock()
+			b.outbox.full = yes
+			b.outbox.mu.Unlock()
+		}
+		b.places["a"].fails(func(batch chatlog.Batch) (o chatlog.Outcome, err error) {
+			if len(batch.Records) == 4 {
+				o = chatlog.Outcome{Refused: []chatlog.Refusal{{Index: 1, Err: errors.New("too old")}}, Again: []int{3}, Err: errors.New("throttled")}
+			}
+			return o, nil
+		})
+		for i := range 4 {
+			b.send("room", fmt.Sprint(i), first, second)
+		}
+		full(true)
+		time.Sleep(time.Hour)
+		b.send("room", "4", first, second)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		b.want("a", "room", "0", "2")
+		b.want("b", "room", "0", "1", "2", "3")
+		full(false)
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		b.want("a", "room", "0", "2", "3", "4")
+		b.want("b", "room", "0", "1", "2", "3", "4")
+		if !slices.Equal(b.outbox.dead, []string{"1: too old"}) || b.outbox.left() != 0 {
+			t.Errorf("dead %v, %d left", b.outbox.dead, b.outbox.left())
+		}
+		b.counts.is(t, 9, 1, 0)
 	})
 }
 

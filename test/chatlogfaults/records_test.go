@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -15,131 +16,166 @@ import (
 	"time"
 )
 
-var roomOf = regexp.MustCompile(`room_([A-Za-z0-9]{12})`)
+// anywhere is the room of records of a destination that does not tell rooms apart.
+const anywhere = ""
 
-// line is one record of a room.
-type line struct {
-	id string
-	at time.Time
+// records are what a destination holds.
+type records struct {
+	rooms  map[string][]entry // in the destination's order
+	broken []string
 }
 
-// collect adds the ids of a file's records, which must all be whole.
-func collect(t *testing.T, path string, text []byte, into map[string][]line) {
-	t.Helper()
-	room := roomOf.FindStringSubmatch(path)[1]
-	for _, one := range bytes.Split(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) {
-		var record struct {
-			Type    string `json:"type"`
-			Version string `json:"version"`
-			Payload struct {
-				Id       string
-				SendTime time.Time
-			} `json:"payload"`
-		}
-		if err := json.Unmarshal(one, &record); err != nil || record.Version != "1.0" || record.Payload.Id == "" {
-			t.Errorf("%s: broken record %q: %v", path, one, err)
+func newRecords() *records { return &records{rooms: map[string][]entry{}} }
+
+// add takes one record's text.
+func (r *records) add(room string, text []byte) {
+	var record struct {
+		Timestamp time.Time `json:"event_timestamp"`
+		Type      string    `json:"type"`
+		Version   string    `json:"version"`
+		Payload   struct {
+			Type, Id, Content, EventName string
+			SendTime                     time.Time
+		} `json:"payload"`
+	}
+	err := json.Unmarshal(text, &record)
+	p := &record.Payload
+	if err != nil || record.Version != "1.0" || p.Id == "" || record.Type != p.Type || p.Type != "MESSAGE" && p.Type != "EVENT" ||
+		!record.Timestamp.Equal(p.SendTime.Truncate(time.Millisecond)) {
+		r.broken = append(r.broken, string(text))
+		return
+	}
+	r.rooms[room] = append(r.rooms[room], entry{p.Id, p.Content + p.EventName, p.SendTime})
+}
+
+// lines takes records of a room, each with a line's end.
+func (r *records) lines(room string, text []byte) {
+	for one := range bytes.Lines(text) {
+		whole, ok := bytes.CutSuffix(one, []byte("\n"))
+		if !ok {
+			r.broken = append(r.broken, string(one))
 			continue
 		}
-		into[room] = append(into[room], line{record.Payload.Id, record.Payload.SendTime})
+		r.add(room, whole)
 	}
 }
 
-func files(t *testing.T, dir, suffix string, read func(path string, text []byte)) {
-	t.Helper()
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, suffix) {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		if err == nil {
-			read(path, text)
-		}
-		return err
-	})
+// object takes a room's records as an object of a bucket has them.
+func (r *records) object(room string, body []byte) {
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	var text []byte
+	if err == nil {
+		text, err = io.ReadAll(z)
+	}
+	before := len(r.rooms[room])
+	r.lines(room, text)
+	if err == nil && !slices.IsSortedFunc(r.rooms[room][before:], byTime) {
+		err = fmt.Errorf("an object of room %s is not in the order of time", room)
+	}
 	if err != nil {
-		t.Fatal(err)
+		r.broken = append(r.broken, err.Error())
 	}
 }
 
-// objects are the ids in the bucket, by room. Objects of one window have no order
-// among them but that of their records.
-func objects(t *testing.T, data string) map[string][]string {
-	lines := map[string][]line{}
-	files(t, filepath.Join(data, "chatlogs", "chat-logs"), ".log.gz", func(path string, text []byte) {
-		z, err := gzip.NewReader(bytes.NewReader(text))
-		if err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-		if text, err = io.ReadAll(z); err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-		collect(t, path, text, lines)
-	})
-	for _, all := range lines {
-		slices.SortStableFunc(all, func(a, b line) int { return a.at.Compare(b.at) })
+// byTime is the order in which readers have records of several objects, and of
+// streams, which keep none.
+func byTime(a, b entry) int { return a.at.Compare(b.at) }
+
+func (r *records) sort() {
+	for _, all := range r.rooms {
+		slices.SortStableFunc(all, byTime)
 	}
-	return ids(lines)
 }
 
-// events are the ids in the log group, by room, as they were put.
-func events(t *testing.T, data string) map[string][]string {
-	lines := map[string][]line{}
-	files(t, filepath.Join(data, "chatlogs", "cloudwatch"), ".log", func(path string, text []byte) { collect(t, path, text, lines) })
-	return ids(lines)
+// of returns a room's records. From a destination that does not tell rooms apart
+// they are those that its viewers got.
+func (r *records) of(room string, got []entry) []entry {
+	all := r.rooms[anywhere]
+	if all == nil {
+		return r.rooms[room]
+	}
+	known := make(map[string]bool, len(got))
+	for _, e := range got {
+		known[e.id] = true
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(e entry) bool { return !known[e.id] })
 }
 
-func ids(lines map[string][]line) map[string][]string {
-	all := map[string][]string{}
-	for room, list := range lines {
-		for _, l := range list {
-			all[room] = append(all[room], l.id)
-		}
+func (r *records) count() (n int) {
+	for _, all := range r.rooms {
+		n += len(all)
 	}
-	return all
+	return n
 }
 
 // result is what a comparison found.
-type result struct{ doubled, lost, reordered int }
+type result struct{ doubled, lost, reordered, altered, broken int }
+
+func (r *result) add(o result) {
+	r.doubled += o.doubled
+	r.lost += o.lost
+	r.reordered += o.reordered
+	r.altered += o.altered
+	r.broken += o.broken
+}
 
 // compare holds what a room's viewers got against what was logged, the first time
 // each record came. What was logged may be more: not every delivery was seen.
-func compare(seen, logged []string) (r result) {
-	place := map[string]int{}
-	for _, id := range logged {
-		if _, ok := place[id]; ok {
+func compare(got, logged []entry) (r result) {
+	place, text := map[string]int{}, map[string]string{}
+	for _, e := range logged {
+		if _, ok := place[e.id]; ok {
 			r.doubled++
 			continue
 		}
-		place[id] = len(place)
+		place[e.id], text[e.id] = len(place), e.text
 	}
 	last := -1
-	for _, id := range seen {
-		at, ok := place[id]
+	for _, e := range got {
+		at, ok := place[e.id]
 		switch {
 		case !ok:
 			r.lost++
+			continue
+		case text[e.id] != e.text:
+			r.altered++
 		case at < last:
 			r.reordered++
-		default:
-			last = at
 		}
+		last = max(last, at)
 	}
 	return r
 }
 
-func TestCompareFindsWhatIsWrong(t *testing.T) {
-	for _, test := range []struct {
-		seen, logged string
-		want         result
-	}{
-		{"abc", "abc", result{}},
-		{"ac", "abc", result{}}, // b was delivered to nobody who lived
-		{"acd", "abbca", result{doubled: 2, lost: 1}},
-		{"ab", "ba", result{reordered: 1}},
-		{"a", "", result{lost: 1}},
-	} {
-		if got := compare(strings.Split(test.seen, ""), strings.Split(test.logged, "")); got != test.want {
-			t.Errorf("seen %s, logged %s: %+v, want %+v", test.seen, test.logged, got, test.want)
+var roomOf = regexp.MustCompile(`room_([A-Za-z0-9]{12})`)
+
+// room is the id in an object's key or a log stream's name.
+func room(name string) string {
+	if found := roomOf.FindStringSubmatch(name); found != nil {
+		return found[1]
+	}
+	return "none"
+}
+
+// files are what the server put below a directory of chat logs.
+func files(t *testing.T, dir string) map[string]*records {
+	t.Helper()
+	bucket, group := newRecords(), newRecords()
+	read := func(dir, suffix string, take func(room string, text []byte)) {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, suffix) {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			take(room(path), text)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
+	read(filepath.Join(dir, "chat-logs"), ".log.gz", bucket.object)
+	read(filepath.Join(dir, "cloudwatch"), ".log", group.lines)
+	bucket.sort()
+	return map[string]*records{aBucket: bucket, aLogGroup: group}
 }
