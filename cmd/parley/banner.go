@@ -40,6 +40,9 @@ func facts(s *server.Server, addr, lobby string, dev bool) started {
 		Account: s.Keys.AccessKey.Account, AccessKeyID: s.Keys.AccessKey.ID, Data: s.Config.Data, Lobby: lobby, Ready: true,
 		local: "http://" + reachable(addr), made: s.FirstRun,
 	}
+	if s.Config.TLSCert != "" {
+		f.local = "https://" + reachable(addr)
+	}
 	if dev {
 		f.Mode, f.Data = "dev", ""
 	}

@@ -24,6 +24,8 @@ type Config struct {
 	MetricsListen string
 	PublicURL     string
 	ReadyFile     string
+	TLSCert       string
+	TLSKey        string
 
 	AccountID       string
 	AccessKeyID     string
@@ -34,6 +36,7 @@ type Config struct {
 	Presigned       bool
 	ClockSkew       time.Duration
 	TrustedProxies  []netip.Prefix
+	ProxyProtocol   bool
 
 	Quotas               string
 	MaxBody              Size
@@ -62,21 +65,23 @@ type Config struct {
 	NoticeWebhook         string
 	NoticeWebhookSecret   Secret
 
-	HandshakeRate  int
-	MaxConnections int
-	MaxFrame       Size
-	SendQueue      Size
-	FanoutWindow   time.Duration
-	Reader         string
-	SendBuffer     Size
-	PingInterval   time.Duration
-	PongTimeout    time.Duration
-	ExpiryGrace    time.Duration
-	DrainDelay     time.Duration
-	DrainTimeout   time.Duration
-	LogLevel       slog.Level
-	LogFormat      string
-	Banner         string
+	HandshakeRate       int
+	MaxConnections      int
+	ClientHandshakeRate int
+	ClientConnections   int
+	MaxFrame            Size
+	SendQueue           Size
+	FanoutWindow        time.Duration
+	Reader              string
+	SendBuffer          Size
+	PingInterval        time.Duration
+	PongTimeout         time.Duration
+	ExpiryGrace         time.Duration
+	DrainDelay          time.Duration
+	DrainTimeout        time.Duration
+	LogLevel            slog.Level
+	LogFormat           string
+	Banner              string
 
 	// Origins tells where each value came from, by the setting's name. Settings
 	// that have their default are not in it.
@@ -187,6 +192,10 @@ func (c *Config) together(bad []string) []error {
 		"is set without review-lambda-secret-access-key; set both or neither", "review-lambda-access-key-id", "review-lambda-secret-access-key")
 	require(c.ReviewLambdaSecretAccessKey == "" || c.ReviewLambdaAccessKeyID != "",
 		"is set without review-lambda-access-key-id; set both or neither", "review-lambda-secret-access-key", "review-lambda-access-key-id")
+	require(c.TLSCert == "" || c.TLSKey != "", "is set without tls-key; set both or neither", "tls-cert", "tls-key")
+	require(c.TLSKey == "" || c.TLSCert != "", "is set without tls-cert; set both or neither", "tls-key", "tls-cert")
+	require(!c.ProxyProtocol || len(c.TrustedProxies) > 0,
+		"believes nobody without trusted-proxies; name the balancer's addresses", "proxy-protocol", "trusted-proxies")
 	require(len(c.Regions) == 0 || slices.Contains(c.Regions, c.Region),
 		fmt.Sprintf("%q is not among regions", c.Region), "region", "regions")
 	require(c.PongTimeout <= c.PingInterval,

@@ -47,6 +47,11 @@ func settings() []setting {
 		row("ready-file", func(c *Config) *string { return &c.ReadyFile }, text("path", anything), "",
 			"File to write, as JSON, once the server listens. For scripts that wait on it."),
 
+		row("tls-cert", func(c *Config) *string { return &c.TLSCert }, text("path", anything), "",
+			"PEM file of the certificate, its chain after it, to serve TLS with on `listen`; read again within seconds of a change. Needs `tls-key`."),
+		row("tls-key", func(c *Config) *string { return &c.TLSKey }, text("path", anything), "",
+			"PEM file of its private key."),
+
 		row("account-id", func(c *Config) *string { return &c.AccountID }, text("account", account), "000000000000",
 			"Account of the access key: 12 digits, part of every ARN."),
 		row("access-key-id", func(c *Config) *string { return &c.AccessKeyID }, text("access key id", accessKeyID), "",
@@ -65,6 +70,8 @@ func settings() []setting {
 			"How far a signature's time may be from the server's."),
 		row("trusted-proxies", prefixes, list(network()), "",
 			"Proxies whose X-Forwarded-For and X-Forwarded-Host are believed."),
+		row("proxy-protocol", func(c *Config) *bool { return &c.ProxyProtocol }, boolean(), "false",
+			"Whether connections from `trusted-proxies` may begin with the PROXY protocol, version 1 or 2, whose source is then the client."),
 
 		row("quotas", func(c *Config) *string { return &c.Quotas }, enum("default", "aws", "none"), "default",
 			"Quota profile: `default` has field limits, room rates and object quotas; `aws` every quota of IVS Chat; `none` lifts what can be lifted."),
@@ -121,6 +128,10 @@ func settings() []setting {
 			"Most WebSocket handshakes per second on this node; beyond it, 503. 0 is no limit."),
 		row("max-connections", func(c *Config) *int { return &c.MaxConnections }, number(0, 10_000_000), "0",
 			"Most connections on this node; beyond it, 429. 0 leaves it to the quotas."),
+		row("client-handshake-rate", func(c *Config) *int { return &c.ClientHandshakeRate }, number(0, 1_000_000), "0",
+			"Most WebSocket handshakes per second from one client address (of IPv6, one /64), whatever comes of them; beyond it, 429. 0 is no limit: many viewers may share an address."),
+		row("client-connections", func(c *Config) *int { return &c.ClientConnections }, number(0, 10_000_000), "0",
+			"Most connections from one client address (of IPv6, one /64) on this node; beyond it, 429. 0 is no limit."),
 		row("max-frame", func(c *Config) *Size { return &c.MaxFrame }, size(8*KiB, 1*MiB), "16KiB",
 			"Largest message a client may send over its connection, in all fragments; beyond it, close 1009."),
 		row("send-queue", func(c *Config) *Size { return &c.SendQueue }, size(16*KiB, 64*MiB), "256KiB",

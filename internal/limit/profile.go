@@ -41,6 +41,8 @@ const (
 	QuotaReviews               = "Reviews"      // those that wait for one session
 	QuotaNodeConnections       = "NodeConnections"
 	QuotaNodeHandshakes        = "NodeHandshakes"
+	QuotaClientHandshakes      = "ClientHandshakes"  // of one client address
+	QuotaClientConnections     = "ClientConnections" // the same
 )
 
 // QuotaOperation names the API call rate of an operation.

@@ -32,6 +32,10 @@ func (s *Server) routes(control http.Handler) http.Handler {
 			probe(w, r)
 			return
 		}
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if ip, err := netip.ParseAddr(s.clientIP(r)); err == nil {
+			r = r.WithContext(principal.WithClientIP(r.Context(), ip.Unmap()))
+		}
 		control.ServeHTTP(w, r)
 	})
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/parleychat/parley/internal/chat"
 	"github.com/parleychat/parley/internal/chatlog"
 	"github.com/parleychat/parley/internal/config"
+	"github.com/parleychat/parley/internal/edge"
 	"github.com/parleychat/parley/internal/hub"
 	"github.com/parleychat/parley/internal/keys"
 	"github.com/parleychat/parley/internal/limit"
@@ -57,6 +58,7 @@ type Server struct {
 	shipper  *chatlog.Shipper
 	notices  *notice.Sender // nil if nobody is to be told
 	handler  http.Handler
+	tls      *edge.Certificate // nil without TLS
 	draining atomic.Bool
 }
 
@@ -69,6 +71,11 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 	quotas, err := limit.Lookup(c.Quotas)
 	if err != nil {
 		return nil, err
+	}
+	if c.TLSCert != "" {
+		if s.tls, err = edge.LoadCertificate(c.TLSCert, c.TLSKey, logger); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.loadKeys(dev); err != nil {
 		return nil, err
@@ -118,7 +125,8 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 	s.sessions = session.New(session.Options{
 		Chat: s.chat.Actions(), Rooms: s.hub, Tokens: ring, Claim: s.store.ClaimToken, Quotas: quotas,
 		Upgrader: s.upgrader, ClientIP: s.clientIP, PingEvery: c.PingInterval, PongWithin: c.PongTimeout, Grace: c.ExpiryGrace,
-		HandshakeRate: c.HandshakeRate, MaxSessions: c.MaxConnections, Observer: s.metrics, Logger: logger,
+		HandshakeRate: c.HandshakeRate, MaxSessions: c.MaxConnections,
+		ClientHandshakeRate: c.ClientHandshakeRate, ClientSessions: c.ClientConnections, Observer: s.metrics, Logger: logger,
 	})
 	s.metrics.Limits(quotas, c.MaxConnections, c.HandshakeRate)
 	s.handler = s.routes(api.New(s.apiOptions(quotas, dev)))
@@ -180,10 +188,11 @@ func (s *Server) Serve(ctx, giveUp context.Context, l net.Listener) error {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
-	var memory sync.WaitGroup
+	var beside sync.WaitGroup
 	serving, stop := context.WithCancel(ctx)
-	memory.Go(func() { s.giveBackMemory(serving) })
-	defer memory.Wait()
+	beside.Go(func() { s.giveBackMemory(serving) })
+	l = s.atEdge(serving, l, &beside)
+	defer beside.Wait()
 	defer stop()
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(l) }()

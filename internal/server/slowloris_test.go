@@ -1,0 +1,68 @@
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/parleychat/parley/internal/config"
+)
+
+// TestHalfOpenHandshakesDisturbNobody holds handshakes that never end open while
+// clients chat (spec: reliability.md, threats).
+func TestHalfOpenHandshakesDisturbNobody(t *testing.T) {
+	halves, clients := 2000, 1000
+	if testing.Short() {
+		halves, clients = 200, 100
+	}
+	r := start(t, func(c *config.Config) { c.Quotas = "none" })
+	room := r.room()
+	sessions := make([]*websocket.Conn, clients)
+	for i := range sessions {
+		sessions[i] = r.connect(room, fmt.Sprint("user", i))
+	}
+	held := make([]net.Conn, halves)
+	for i := range held {
+		c, err := net.Dial("tcp", r.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nSec-WebSocket-Prot")
+		held[i] = c
+	}
+	say := func(text string) {
+		r.send(sessions[0], `{"Action":"SEND_MESSAGE","Content":"`+text+`"}`)
+		var all sync.WaitGroup
+		for i, c := range sessions {
+			all.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				defer cancel()
+				if _, _, err := c.Read(ctx); err != nil {
+					t.Errorf("client %d, %s: %v", i, text, err)
+				}
+			})
+		}
+		all.Wait()
+	}
+	say("while they hang")
+	r.connect(room, "late")
+	one := make([]byte, 1024)
+	for i, c := range held { // the server gives each up
+		c.SetReadDeadline(time.Now().Add(30 * time.Second))
+		for {
+			if _, err := c.Read(one); err != nil {
+				if e, ok := err.(net.Error); ok && e.Timeout() {
+					t.Fatalf("half-open handshake %d was held for 30 s", i)
+				}
+				break
+			}
+		}
+	}
+	say("when they are gone")
+}

@@ -1,0 +1,19 @@
+package session
+
+import "testing"
+
+func TestClientsAreCountedByAddressOrBySixtyFourBits(t *testing.T) {
+	for ip, want := range map[string]string{
+		"203.0.113.9":         "203.0.113.9",
+		"::ffff:203.0.113.9":  "203.0.113.9",
+		"2001:db8:1:2:3::4":   "2001:db8:1:2::/64",
+		"2001:db8:1:2:ffff::": "2001:db8:1:2::/64",
+		"2001:db8:1:3::1":     "2001:db8:1:3::/64",
+		"fe80::1%eth0":        "fe80::/64",
+		"pipe":                "pipe",
+	} {
+		if got := clientNetwork(ip); got != want {
+			t.Errorf("%s is counted as %s, want %s", ip, got, want)
+		}
+	}
+}
