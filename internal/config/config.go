@@ -26,6 +26,14 @@ type Config struct {
 	ReadyFile     string
 	TLSCert       string
 	TLSKey        string
+	ACMEDomains   []string
+	ACMEEmail     string
+	ACMEDirectory string
+
+	MetricsTLSCert  string
+	MetricsTLSKey   string
+	MetricsClientCA string
+	CORSOrigins     []string
 
 	AccountID       string
 	AccessKeyID     string
@@ -174,6 +182,9 @@ func (c *Config) Validate() error {
 	return errors.Join(append(errs, c.together(bad)...)...)
 }
 
+// TLS tells whether `listen` serves TLS.
+func (c *Config) TLS() bool { return c.TLSCert != "" || len(c.ACMEDomains) > 0 }
+
 // together checks settings against each other, leaving out those that are wrong
 // by themselves.
 func (c *Config) together(bad []string) []error {
@@ -194,6 +205,12 @@ func (c *Config) together(bad []string) []error {
 		"is set without review-lambda-access-key-id; set both or neither", "review-lambda-secret-access-key", "review-lambda-access-key-id")
 	require(c.TLSCert == "" || c.TLSKey != "", "is set without tls-key; set both or neither", "tls-cert", "tls-key")
 	require(c.TLSKey == "" || c.TLSCert != "", "is set without tls-cert; set both or neither", "tls-key", "tls-cert")
+	require(len(c.ACMEDomains) == 0 || c.TLSCert == "", "and tls-cert are two ways to a certificate; set one", "acme-domains", "tls-cert")
+	require(c.ACMEEmail == "" || len(c.ACMEDomains) > 0, "is set without acme-domains", "acme-email", "acme-domains")
+	require(c.MetricsTLSCert == "" || c.MetricsTLSKey != "", "is set without metrics-tls-key; set both or neither", "metrics-tls-cert", "metrics-tls-key")
+	require(c.MetricsTLSKey == "" || c.MetricsTLSCert != "", "is set without metrics-tls-cert; set both or neither", "metrics-tls-key", "metrics-tls-cert")
+	require(c.MetricsClientCA == "" || c.MetricsTLSCert != "", "needs metrics-tls-cert and metrics-tls-key", "metrics-client-ca", "metrics-tls-cert")
+	require(c.MetricsTLSCert == "" || c.MetricsListen != "", "is set without metrics-listen", "metrics-tls-cert", "metrics-listen")
 	require(!c.ProxyProtocol || len(c.TrustedProxies) > 0,
 		"believes nobody without trusted-proxies; name the balancer's addresses", "proxy-protocol", "trusted-proxies")
 	require(len(c.Regions) == 0 || slices.Contains(c.Regions, c.Region),

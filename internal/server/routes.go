@@ -23,7 +23,13 @@ func (s *Server) routes(control http.Handler) http.Handler {
 		"/readyz":             s.ready,
 		"/_localstack/health": s.localstackHealth,
 	}
+	control = allowPages(s.Config.CORSOrigins, control)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// An answer is data, whatever a browser that was sent here makes of it.
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Referrer-Policy", "no-referrer") // presigned URLs are secrets
 		if isUpgrade(r) {
 			s.sessions.ServeHTTP(w, r)
 			return
@@ -32,7 +38,7 @@ func (s *Server) routes(control http.Handler) http.Handler {
 			probe(w, r)
 			return
 		}
-		w.Header().Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store") // chat tokens are in it
 		if ip, err := netip.ParseAddr(s.clientIP(r)); err == nil {
 			r = r.WithContext(principal.WithClientIP(r.Context(), ip.Unmap()))
 		}

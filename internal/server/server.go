@@ -58,8 +58,10 @@ type Server struct {
 	shipper  *chatlog.Shipper
 	notices  *notice.Sender // nil if nobody is to be told
 	handler  http.Handler
-	tls      *edge.Certificate // nil without TLS
 	draining atomic.Bool
+
+	tls        certificates      // nil without TLS
+	metricsTLS *edge.Certificate // of the metrics; nil without TLS
 }
 
 // New makes the parts. In dev mode everything is in memory and credentials are
@@ -72,10 +74,8 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 	if err != nil {
 		return nil, err
 	}
-	if c.TLSCert != "" {
-		if s.tls, err = edge.LoadCertificate(c.TLSCert, c.TLSKey, logger); err != nil {
-			return nil, err
-		}
+	if err := s.loadCertificates(dev); err != nil {
+		return nil, err
 	}
 	if err := s.loadKeys(dev); err != nil {
 		return nil, err
