@@ -51,7 +51,7 @@ func settings() []setting {
 			"PEM file of the certificate, its chain after it, to serve TLS with on `listen`; read again within seconds of a change. Needs `tls-key`."),
 		row("tls-key", func(c *Config) *string { return &c.TLSKey }, text("path", anything), "",
 			"PEM file of its private key."),
-		row("acme-domains", func(c *Config) *[]string { return &c.ACMEDomains }, list(text("domain", domain)), "",
+		row("acme-domain", func(c *Config) *[]string { return &c.ACMEDomains }, list(text("domain", domain)), "",
 			"Domains to serve TLS for with certificates that `acme-directory` gives and renews; port 443 of each must lead to `listen`. Agrees to the authority's terms. Kept in `acme` under `data`. Instead of `tls-cert`."),
 		row("acme-email", func(c *Config) *string { return &c.ACMEEmail }, text("address", optional(email)), "",
 			"Where the authority may write about the certificates."),

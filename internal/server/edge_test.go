@@ -2,79 +2,71 @@ package server_test
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
+	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
 
 	"github.com/parleychat/parley/internal/config"
+	"github.com/parleychat/parley/internal/edge/edgetest"
 	"github.com/parleychat/parley/internal/server"
 	"github.com/parleychat/parley/ivschat"
 )
 
 // pair is a certificate's files.
-type pair struct{ cert, key string }
+type pair struct {
+	*edgetest.Authority
+	cert, key string
+}
 
 func newPair(t *testing.T) pair {
+	t.Helper()
+	authority, err := edgetest.NewAuthority()
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
-	return pair{filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
+	p := pair{authority, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
+	p.write(t, 1)
+	return p
 }
 
-// write makes a new self-signed certificate of the serial number, and its client's trust.
-func (p pair) write(t *testing.T, serial int64) *tls.Config {
+func (p pair) write(t *testing.T, serial int64) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
+	if err := p.Write(serial, p.cert, p.key); err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "parley"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.put(t, p.cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	p.put(t, p.key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}))
-	parsed, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AddCert(parsed)
-	return &tls.Config{RootCAs: roots, NextProtos: []string{"h2", "http/1.1"}}
 }
 
-func (p pair) put(t *testing.T, name string, content []byte) {
+func put(t *testing.T, name, content string) {
 	t.Helper()
-	if err := os.WriteFile(name+".new", content, 0o600); err != nil {
+	if err := edgetest.Put(name, []byte(content)); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(name+".new", name); err != nil {
-		t.Fatal(err)
-	}
+}
+
+// web is a client that trusts the pair's authority.
+func (p pair) web(t *testing.T) *http.Client {
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: p.Pool()}, ForceAttemptHTTP2: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// secure is the control plane's client over TLS.
+func (r *running) secure(web *http.Client) *ivschat.Client {
+	return r.client(func(o *ivschat.Options) { o.BaseEndpoint, o.HTTPClient = new("https://"+r.addr), web })
 }
 
 // serial is that of the certificate a new connection is shown.
@@ -104,24 +96,18 @@ func (r *running) until(what string, met func() bool) {
 
 func TestBothPlanesOverTLSAndTheCertificateReloaded(t *testing.T) {
 	files := newPair(t)
-	trust := files.write(t, 1)
 	r := start(t, func(c *config.Config) { c.TLSCert, c.TLSKey = files.cert, files.key })
-	web := &http.Client{Transport: &http.Transport{TLSClientConfig: trust, ForceAttemptHTTP2: true}}
-	defer web.CloseIdleConnections()
-	client := r.client(func(o *ivschat.Options) { o.BaseEndpoint, o.HTTPClient = new("https://"+r.addr), web })
+	web := files.web(t)
+	client := r.secure(web)
 	room, err := client.CreateRoom(t.Context(), &ivschat.CreateRoomInput{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	join := func(user string) *websocket.Conn {
-		out, err := client.CreateChatToken(t.Context(), &ivschat.CreateChatTokenInput{
-			RoomIdentifier: room.Arn, UserID: user, Capabilities: []ivschat.Capability{ivschat.CapabilitySendMessage},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
 		// HTTP/2 is refused: a client that offers it is given HTTP/1.1, over which WebSocket goes.
-		c, _, err := websocket.Dial(t.Context(), "wss://"+r.addr, &websocket.DialOptions{Subprotocols: []string{out.Token}, HTTPClient: web})
+		c, _, err := websocket.Dial(t.Context(), "wss://"+r.addr, &websocket.DialOptions{
+			Subprotocols: []string{issue(t, client, room, user)}, HTTPClient: web,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +126,7 @@ func TestBothPlanesOverTLSAndTheCertificateReloaded(t *testing.T) {
 	}
 	say("one")
 
-	files.put(t, files.cert, []byte("half a certifica"))
+	put(t, files.cert, "half a certifica")
 	r.until("the broken pair is told of", func() bool { return strings.Contains(r.logs.String(), "the old one stays") })
 	if got := r.serial(); got != 1 {
 		t.Errorf("certificate %d is shown after a broken pair, want 1", got)
@@ -150,10 +136,96 @@ func TestBothPlanesOverTLSAndTheCertificateReloaded(t *testing.T) {
 	say("two") // over connections made before
 }
 
+func issue(t *testing.T, client *ivschat.Client, room *ivschat.Room, user string) string {
+	t.Helper()
+	out, err := client.CreateChatToken(t.Context(), &ivschat.CreateChatTokenInput{
+		RoomIdentifier: room.Arn, UserID: user, Capabilities: []ivschat.Capability{ivschat.CapabilitySendMessage},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Token
+}
+
+// Renewal is no event for users: API calls, each over a connection of its own,
+// and the sessions of a busy room go on through good and broken pairs.
+func TestAReloadUnderLoadDisturbsNobody(t *testing.T) {
+	files := newPair(t)
+	r := start(t, func(c *config.Config) { c.TLSCert, c.TLSKey, c.Quotas = files.cert, files.key, "none" })
+	web := files.web(t)
+	web.Transport.(*http.Transport).DisableKeepAlives = true
+	client := r.secure(web)
+	room, err := client.CreateRoom(t.Context(), &ivschat.CreateRoomInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	var load sync.WaitGroup
+	var calls, messages atomic.Int64
+	for range 2 {
+		load.Go(func() {
+			for !closed(done) {
+				if _, err := client.GetRoom(t.Context(), &ivschat.GetRoomInput{Identifier: room.Arn}); err != nil {
+					t.Errorf("a call: %v", err)
+				}
+				calls.Add(1)
+			}
+		})
+	}
+	viewers := make([]*websocket.Conn, 20)
+	for i := range viewers {
+		viewers[i], _, err = websocket.Dial(t.Context(), "wss://"+r.addr, &websocket.DialOptions{
+			Subprotocols: []string{issue(t, client, room, fmt.Sprint("user", i))}, HTTPClient: web,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { viewers[i].CloseNow() })
+	}
+	within, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	load.Go(func() {
+		for !closed(done) {
+			text := fmt.Sprint(messages.Add(1))
+			err := viewers[0].Write(within, websocket.MessageText, []byte(`{"Action":"SEND_MESSAGE","Content":"`+text+`"}`))
+			for i, c := range viewers {
+				var got []byte
+				if err == nil {
+					_, got, err = c.Read(within)
+				}
+				if err != nil || !strings.Contains(string(got), `"Content":"`+text+`"`) {
+					t.Errorf("viewer %d, message %s: got %s, %v", i, text, got, err)
+					return
+				}
+			}
+		}
+	})
+	for serial := int64(2); serial < 5; serial++ {
+		before := strings.Count(r.logs.String(), "the old one stays")
+		put(t, files.key, "half a key")
+		r.until("the broken pair is told of", func() bool { return strings.Count(r.logs.String(), "the old one stays") > before })
+		files.write(t, serial)
+		r.until("the new certificate is shown", func() bool { return r.serial() == serial })
+	}
+	close(done)
+	load.Wait()
+	if calls.Load() == 0 || messages.Load() == 0 {
+		t.Errorf("%d calls and %d messages are no load", calls.Load(), messages.Load())
+	}
+}
+
+func closed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
 func TestABrokenCertificateKeepsTheServerFromStarting(t *testing.T) {
 	files := newPair(t)
-	files.write(t, 1)
-	files.put(t, files.key, []byte("no key"))
+	put(t, files.key, "no key")
 	c := config.Default()
 	c.Data, c.TLSCert, c.TLSKey = t.TempDir(), files.cert, files.key
 	s, err := server.New(t.Context(), c, false, slog.New(slog.DiscardHandler))
