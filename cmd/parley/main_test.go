@@ -20,6 +20,8 @@ func TestScripts(t *testing.T) {
 			"waitfile": waitFile,
 			// endpoint FILE sets AWS_ENDPOINT_URL_IVSCHAT from a ready file.
 			"endpoint": setEndpoint,
+			// makecert CA CERT KEY writes a certificate for loopback and who issued it.
+			"makecert": makeCertificate,
 			// sethandler ROOM URI FALLBACK gives a room a message review handler.
 			"sethandler": setHandler,
 			// room VARIABLE [BUCKET] makes a room, logged to the bucket if one is named.

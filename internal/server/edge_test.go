@@ -257,9 +257,13 @@ func (r *running) proxied(first string) int {
 	return response.StatusCode
 }
 
+func behindProxy(c *config.Config) {
+	c.ProxyProtocol, c.TrustedProxies = true, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+}
+
 func TestClientsBehindTheProxyProtocolAreCountedApart(t *testing.T) {
 	r := start(t, func(c *config.Config) {
-		c.ProxyProtocol, c.TrustedProxies = true, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		behindProxy(c)
 		c.ClientHandshakeRate = 1
 	})
 	from := func(ip string) string { return "PROXY TCP4 " + ip + " 127.0.0.1 4000 7878\r\n" }

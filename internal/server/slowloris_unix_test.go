@@ -1,10 +1,14 @@
+//go:build unix
+
 package server_test
 
 import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -13,6 +17,22 @@ import (
 	"github.com/parleychat/parley/internal/config"
 )
 
+// mayOpen skips a test that needs more files than there may be.
+func mayOpen(t *testing.T, files uint64) {
+	t.Helper()
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if uint64(limit.Cur) >= files {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("needs %d open files, and %d are allowed: raise ulimit -n", files, limit.Cur)
+	}
+	t.Skipf("SKIPPED: needs %d open files, and %d are allowed: raise ulimit -n", files, limit.Cur)
+}
+
 // TestHalfOpenHandshakesDisturbNobody holds handshakes that never end open while
 // clients chat (spec: reliability.md, threats).
 func TestHalfOpenHandshakesDisturbNobody(t *testing.T) {
@@ -20,6 +40,7 @@ func TestHalfOpenHandshakesDisturbNobody(t *testing.T) {
 	if testing.Short() {
 		halves, clients = 200, 100
 	}
+	mayOpen(t, uint64(2*(halves+clients)+500)) // both ends are here
 	r := start(t, func(c *config.Config) { c.Quotas = "none" })
 	room := r.room()
 	sessions := make([]*websocket.Conn, clients)
