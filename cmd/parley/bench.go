@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -55,7 +56,7 @@ func (b *benchFlags) add(f *pflag.FlagSet) {
 	f.StringSliceVar(&b.locals, "local-addr", nil, "source addresses, used in turn: one has about 28,000 ports for one destination")
 	f.StringVar(&b.region, "region", "", "region of the endpoint (default: AWS_REGION, or us-west-2)")
 	f.IntVar(&b.serverPID, "server-pid", 0, "process whose CPU and memory to read; 0 finds it on this machine, -1 does not")
-	f.StringVar(&b.ca, "ca", os.Getenv("AWS_CA_BUNDLE"), "PEM file of the authorities to trust for https and wss, instead of the system's (default: AWS_CA_BUNDLE)")
+	f.StringVar(&b.ca, "ca", "", "PEM file of the authorities to trust for https and wss, instead of the system's (default: AWS_CA_BUNDLE)")
 	f.BoolVar(&b.ownHost, "i-own-this-host", false, "allow a target that is not this machine")
 	f.IntVar(&b.loops, "loops", 0, "receiver loops (default: one per two cores)")
 	f.BoolVar(&b.portable, "portable", false, "receive on a goroutine per connection, as on systems without epoll")
@@ -116,18 +117,20 @@ func (b *benchFlags) target(ctx context.Context) (*bench.Target, error) {
 	return t, nil
 }
 
-// authorities are those of --ca; nil without one.
+// authorities are those of --ca, or of the variable that AWS's tools read; nil
+// without either.
 func (b *benchFlags) authorities() (*x509.CertPool, []byte, error) {
-	if b.ca == "" {
+	name := cmp.Or(b.ca, os.Getenv("AWS_CA_BUNDLE"))
+	if name == "" {
 		return nil, nil, nil
 	}
-	text, err := os.ReadFile(b.ca)
+	text, err := os.ReadFile(name)
 	if err != nil {
 		return nil, nil, fmt.Errorf("--ca: %w", err)
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(text) {
-		return nil, nil, fmt.Errorf("--ca: there is no PEM certificate in %s", b.ca)
+		return nil, nil, fmt.Errorf("--ca: there is no PEM certificate in %s", name)
 	}
 	return roots, text, nil
 }
