@@ -76,6 +76,7 @@ type Config struct {
 	HandshakeRate       int
 	MaxConnections      int
 	ClientHandshakeRate int
+	ClientPending       int
 	ClientConnections   int
 	MaxFrame            Size
 	SendQueue           Size

@@ -364,7 +364,7 @@ func TestEveryFieldHasItsOwnSetting(t *testing.T) {
 		"chatlog-destinations": "kind=s3,endpoint=aws",
 		"tls-cert":             "c", "tls-key": "k", "acme-domain": "chat.example.com", "acme-email": "ops@example.com", "acme-directory": "https://acme.example/dir",
 		"metrics-tls-cert": "c", "metrics-tls-key": "k", "metrics-client-ca": "a", "cors-origins": "https://x.example",
-		"proxy-protocol": "true", "client-handshake-rate": "1", "client-connections": "1",
+		"proxy-protocol": "true", "client-handshake-rate": "1", "client-connections": "1", "client-pending": "1",
 	}
 	// Those that are refused without others.
 	with := map[string][]string{

@@ -144,6 +144,8 @@ func settings() []setting {
 			"Most connections on this node; beyond it, 429. 0 leaves it to the quotas."),
 		row("client-handshake-rate", func(c *Config) *int { return &c.ClientHandshakeRate }, number(0, 1_000_000), "0",
 			"Most WebSocket handshakes per second from one client address (of IPv6, one /64), whatever comes of them; beyond it, 429. 0 is no limit: many viewers may share an address."),
+		row("client-pending", func(c *Config) *int { return &c.ClientPending }, number(0, 1_000_000), "0",
+			"Most connections from one client address (of IPv6, one /64) that have not sent their first request; beyond it, they are closed. Those of `trusted-proxies` are not counted. 0 is no limit; each has 5 s to send it anyway."),
 		row("client-connections", func(c *Config) *int { return &c.ClientConnections }, number(0, 10_000_000), "0",
 			"Most connections from one client address (of IPv6, one /64) on this node; beyond it, 429. 0 is no limit."),
 		row("max-frame", func(c *Config) *Size { return &c.MaxFrame }, size(8*KiB, 1*MiB), "16KiB",

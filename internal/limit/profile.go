@@ -43,6 +43,7 @@ const (
 	QuotaNodeHandshakes        = "NodeHandshakes"
 	QuotaClientHandshakes      = "ClientHandshakes"  // of one client address
 	QuotaClientConnections     = "ClientConnections" // the same
+	QuotaClientPending         = "ClientPending"     // the same: connections before their first request
 )
 
 // QuotaOperation names the API call rate of an operation.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -318,4 +319,88 @@ func TestConnectionsPerClientAreCapped(t *testing.T) {
 		c.CloseNow()
 		return true
 	})
+}
+
+func TestConnectionsWithoutARequestAreCappedPerClient(t *testing.T) {
+	files := newPair(t)
+	for name, change := range map[string]func(*config.Config){
+		"plain": func(*config.Config) {},
+		"TLS":   func(c *config.Config) { c.TLSCert, c.TLSKey = files.cert, files.key },
+		"a proxy's that speaks for nobody we trust": func(c *config.Config) {
+			c.ProxyProtocol, c.TrustedProxies = true, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, func(c *config.Config) {
+				c.ClientPending = 3
+				change(c)
+			})
+			var held []net.Conn
+			dial := func() net.Conn {
+				c, err := net.Dial("tcp", r.addr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { c.Close() })
+				return c
+			}
+			for range 3 {
+				held = append(held, dial())
+			}
+			r.until("one more is closed", func() bool { // in no time, not after that of headers
+				c := dial()
+				c.SetReadDeadline(time.Now().Add(time.Second))
+				_, err := c.Read(make([]byte, 1))
+				var slow net.Error
+				return err != nil && !(errors.As(err, &slow) && slow.Timeout())
+			})
+			for _, c := range held {
+				c.Close()
+			}
+			r.until("there is room again", func() bool {
+				scheme := "http"
+				if name == "TLS" {
+					scheme = "https"
+				}
+				web := files.web(t)
+				defer web.CloseIdleConnections()
+				response, err := web.Get(scheme + "://" + r.addr + "/healthz")
+				if err != nil {
+					return false
+				}
+				response.Body.Close()
+				return response.StatusCode == http.StatusOK
+			})
+		})
+	}
+}
+
+// Whoever has sent a request does not count any more, nor does a proxy.
+func TestOnlyConnectionsWithoutARequestAreCapped(t *testing.T) {
+	r := start(t, func(c *config.Config) { c.ClientPending = 2 })
+	room := r.room()
+	var sessions []*websocket.Conn
+	for i := range 10 {
+		sessions = append(sessions, r.connect(room, fmt.Sprint("user", i)))
+	}
+	r.send(sessions[0], `{"Action":"SEND_MESSAGE","Content":"hello"}`)
+	for _, c := range sessions {
+		if f := r.read(c); f.Content != "hello" {
+			t.Errorf("got %+v", f)
+		}
+	}
+	behind := start(t, func(c *config.Config) {
+		behindProxy(c)
+		c.ClientPending = 2
+	})
+	for range 10 {
+		c, err := net.Dial("tcp", behind.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	if got := behind.proxied("PROXY TCP4 203.0.113.1 127.0.0.1 4000 7878\r\n"); got != http.StatusUpgradeRequired {
+		t.Errorf("one more of a trusted proxy's: %d, want 426", got)
+	}
 }

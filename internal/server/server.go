@@ -129,6 +129,9 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 		ClientHandshakeRate: c.ClientHandshakeRate, ClientSessions: c.ClientConnections, Observer: s.metrics, Logger: logger,
 	})
 	s.metrics.Limits(quotas, c.MaxConnections, c.HandshakeRate)
+	s.metrics.Limit(limit.QuotaClientHandshakes, c.ClientHandshakeRate)
+	s.metrics.Limit(limit.QuotaClientConnections, c.ClientConnections)
+	s.metrics.Limit(limit.QuotaClientPending, c.ClientPending)
 	s.handler = s.routes(api.New(s.apiOptions(quotas, dev)))
 	return s, nil
 }
@@ -187,6 +190,10 @@ func (s *Server) Serve(ctx, giveUp context.Context, l net.Listener) error {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
+	}
+	if s.Config.ClientPending > 0 {
+		half := &pending{most: s.Config.ClientPending, trusted: s.trustedAddr, refused: func() { s.metrics.Throttled(limit.QuotaClientPending) }}
+		web.ConnState = half.follow
 	}
 	var beside sync.WaitGroup
 	serving, stop := context.WithCancel(ctx)

@@ -188,7 +188,7 @@ func (r *refusal) write(w http.ResponseWriter) {
 }
 
 func (s *Server) accept(w http.ResponseWriter, r *http.Request) error {
-	network := limit.Key{What: clientNetwork(s.options.ClientIP(r))}
+	network := limit.Key{What: limit.Network(s.options.ClientIP(r))}
 	if !s.clients.Allow(network, s.options.ClientHandshakeRate) {
 		s.options.Observer.Throttled(limit.QuotaClientHandshakes)
 		return errClient

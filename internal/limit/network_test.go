@@ -1,6 +1,10 @@
-package session
+package limit_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/parleychat/parley/internal/limit"
+)
 
 func TestClientsAreCountedByAddressOrBySixtyFourBits(t *testing.T) {
 	for ip, want := range map[string]string{
@@ -12,7 +16,7 @@ func TestClientsAreCountedByAddressOrBySixtyFourBits(t *testing.T) {
 		"fe80::1%eth0":        "fe80::/64",
 		"pipe":                "pipe",
 	} {
-		if got := clientNetwork(ip); got != want {
+		if got := limit.Network(ip); got != want {
 			t.Errorf("%s is counted as %s, want %s", ip, got, want)
 		}
 	}
