@@ -4,7 +4,9 @@ package server_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -86,4 +88,29 @@ func TestHalfOpenHandshakesDisturbNobody(t *testing.T) {
 		}
 	}
 	say("when they are gone")
+}
+
+// Half a TLS handshake is given up as soon as half a header.
+func TestHalfTLSHandshakesAreGivenUp(t *testing.T) {
+	files := newPair(t)
+	r := start(t, func(c *config.Config) { c.TLSCert, c.TLSKey = files.cert, files.key })
+	var held []net.Conn
+	for _, hello := range []string{"", "\x16", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"} {
+		c, err := net.Dial("tcp", r.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		fmt.Fprint(c, hello)
+		held = append(held, c)
+	}
+	if got := r.serial(); got != 1 {
+		t.Errorf("another is shown certificate %d meanwhile", got)
+	}
+	for i, c := range held {
+		c.SetReadDeadline(time.Now().Add(30 * time.Second))
+		if _, err := io.Copy(io.Discard, c); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("half a handshake, %d, was held for 30 s", i)
+		}
+	}
 }
