@@ -40,6 +40,9 @@ func facts(s *server.Server, addr, lobby string, dev bool) started {
 		Account: s.Keys.AccessKey.Account, AccessKeyID: s.Keys.AccessKey.ID, Data: s.Config.Data, Lobby: lobby, Ready: true,
 		local: "http://" + reachable(addr), made: s.FirstRun,
 	}
+	if s.Config.TLS() {
+		f.local = "https://" + reachable(addr)
+	}
 	if dev {
 		f.Mode, f.Data = "dev", ""
 	}
@@ -50,6 +53,9 @@ func facts(s *server.Server, addr, lobby string, dev bool) started {
 		f.secretFile = filepath.Join(f.Data, keys.AccessKeyFile)
 	}
 	f.API = f.local
+	if domains := s.Config.ACMEDomains; len(domains) > 0 { // the certificate is for no address
+		f.API = "https://" + domains[0] // where the authority looks is where clients do
+	}
 	if s.Config.PublicURL != "" {
 		f.API = strings.TrimSuffix(s.Config.PublicURL, "/")
 	}

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -38,6 +41,7 @@ type benchFlags struct {
 	region    string
 	serverPID int
 	ownHost   bool
+	ca        string
 	loops     int
 	portable  bool
 	workers   int
@@ -52,6 +56,7 @@ func (b *benchFlags) add(f *pflag.FlagSet) {
 	f.StringSliceVar(&b.locals, "local-addr", nil, "source addresses, used in turn: one has about 28,000 ports for one destination")
 	f.StringVar(&b.region, "region", "", "region of the endpoint (default: AWS_REGION, or us-west-2)")
 	f.IntVar(&b.serverPID, "server-pid", 0, "process whose CPU and memory to read; 0 finds it on this machine, -1 does not")
+	f.StringVar(&b.ca, "ca", "", "PEM file of the authorities to trust for https and wss, instead of the system's (default: AWS_CA_BUNDLE)")
 	f.BoolVar(&b.ownHost, "i-own-this-host", false, "allow a target that is not this machine")
 	f.IntVar(&b.loops, "loops", 0, "receiver loops (default: one per two cores)")
 	f.BoolVar(&b.portable, "portable", false, "receive on a goroutine per connection, as on systems without epoll")
@@ -65,6 +70,13 @@ func (b *benchFlags) target(ctx context.Context) (*bench.Target, error) {
 	options := []func(*config.LoadOptions) error{config.WithEC2IMDSClientEnableState(imds.ClientDisabled)}
 	if b.region != "" {
 		options = append(options, config.WithRegion(b.region))
+	}
+	roots, text, err := b.authorities()
+	if err != nil {
+		return nil, err
+	}
+	if roots != nil {
+		options = append(options, config.WithCustomCABundle(bytes.NewReader(text)))
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
@@ -86,7 +98,7 @@ func (b *benchFlags) target(ctx context.Context) (*bench.Target, error) {
 	})
 	t := &bench.Target{
 		API: client, Endpoint: strings.TrimSuffix(*client.Options().BaseEndpoint, "/"), URLs: b.urls, ServerPID: b.serverPID,
-		OwnHost: b.ownHost, Loops: b.loops, Portable: b.portable, Workers: b.workers, Prefix: "bench-" + strconv.Itoa(os.Getpid()),
+		OwnHost: b.ownHost, Loops: b.loops, Portable: b.portable, Workers: b.workers, RootCAs: roots, Prefix: "bench-" + strconv.Itoa(os.Getpid()),
 	}
 	if len(t.URLs) == 0 {
 		derived, err := bench.MessagingURL(t.Endpoint)
@@ -103,6 +115,24 @@ func (b *benchFlags) target(ctx context.Context) (*bench.Target, error) {
 		t.Locals = append(t.Locals, a)
 	}
 	return t, nil
+}
+
+// authorities are those of --ca, or of the variable that AWS's tools read; nil
+// without either.
+func (b *benchFlags) authorities() (*x509.CertPool, []byte, error) {
+	name := cmp.Or(b.ca, os.Getenv("AWS_CA_BUNDLE"))
+	if name == "" {
+		return nil, nil, nil
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--ca: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, nil, fmt.Errorf("--ca: there is no PEM certificate in %s", name)
+	}
+	return roots, text, nil
 }
 
 // perSecond is a rate as a user writes it: 50 or 50/s.

@@ -22,6 +22,8 @@ func TestScripts(t *testing.T) {
 			"endpoint": setEndpoint,
 			// createroom REGION makes a room.
 			"createroom": createRoom,
+			// makecert CA CERT KEY writes a certificate for loopback and who issued it.
+			"makecert": makeCertificate,
 			// sethandler ROOM URI FALLBACK gives a room a message review handler.
 			"sethandler": setHandler,
 			// room VARIABLE [BUCKET] makes a room, logged to the bucket if one is named.

@@ -144,7 +144,11 @@ func greet(ctx context.Context, s *server.Server, l, metrics net.Listener, dev b
 	}
 	f := facts(s, l.Addr().String(), lobby, dev)
 	if metrics != nil {
-		f.Metrics = "http://" + reachable(metrics.Addr().String()) + "/metrics"
+		scheme := "http://"
+		if s.Config.MetricsTLSCert != "" {
+			scheme = "https://"
+		}
+		f.Metrics = scheme + reachable(metrics.Addr().String()) + "/metrics"
 	}
 	return announce(os.Stdout, os.Stderr, s.Config, f)
 }

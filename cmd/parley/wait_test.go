@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/parleychat/parley/internal/edge/edgetest"
 )
 
 func waitFile(ts *testscript.TestScript, neg bool, files []string) {
@@ -36,4 +38,14 @@ func setEndpoint(ts *testscript.TestScript, neg bool, args []string) {
 	var ready started
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &ready))
 	ts.Setenv("AWS_ENDPOINT_URL_IVSCHAT", ready.API)
+}
+
+func makeCertificate(ts *testscript.TestScript, neg bool, files []string) {
+	if neg || len(files) != 3 {
+		ts.Fatalf("usage: makecert ca cert key")
+	}
+	authority, err := edgetest.NewAuthority()
+	ts.Check(err)
+	ts.Check(edgetest.Put(ts.MkAbs(files[0]), authority.PEM()))
+	ts.Check(authority.Write(1, ts.MkAbs(files[1]), ts.MkAbs(files[2])))
 }

@@ -28,7 +28,7 @@ func layers() [][]string {
 		{"internal/roomlog", "internal/store", "internal/token", "internal/limit", "internal/config"},
 		{"ivschat/messaging"},
 		{"ivschat"},
-		{"internal/sigv4", "internal/restjson", "internal/wsconn", "internal/webhook", "internal/arn", "internal/id", "internal/principal"},
+		{"internal/sigv4", "internal/restjson", "internal/wsconn", "internal/webhook", "internal/edge", "internal/arn", "internal/id", "internal/principal"},
 	}
 }
 

@@ -90,7 +90,7 @@ func (c *chat) prepare(arns []string) error {
 	var err error
 	c.engine, err = newEngine(engineOptions{
 		conns: c.healthy + c.o.Stalled, loops: c.target.Loops, dialing: c.o.Dialing, urls: c.target.URLs,
-		locals: c.target.sources(c.healthy + c.o.Stalled), prefix: c.prefix, portable: c.target.Portable,
+		locals: c.target.sources(c.healthy + c.o.Stalled), prefix: c.prefix, portable: c.target.Portable, rootCAs: c.target.RootCAs,
 		dialect: c.target.Dialect,
 	})
 	if err != nil {

@@ -61,7 +61,7 @@ func withCrowd(ctx context.Context, t *Target, o CrowdOptions, notify func(Statu
 	c := &crowd{target: t, o: o, notify: notify, tokens: make([]string, o.Conns)}
 	c.engine, err = newEngine(engineOptions{
 		conns: o.Conns, loops: t.Loops, dialing: o.Dialing, urls: t.URLs, locals: t.sources(o.Conns),
-		prefix: runPrefix(rand.Uint32()), portable: t.Portable,
+		prefix: runPrefix(rand.Uint32()), portable: t.Portable, rootCAs: t.RootCAs,
 	})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"net"
@@ -103,6 +104,7 @@ type engineOptions struct {
 	locals   []netip.Addr
 	prefix   string
 	portable bool
+	rootCAs  *x509.CertPool
 
 	dialect *Dialect
 }
@@ -122,7 +124,7 @@ func newEngine(o engineOptions) (*engine, error) {
 			return nil, err
 		}
 		if p.url.Scheme == "wss" {
-			e.raw, e.tls = false, &tls.Config{ServerName: p.url.Hostname()}
+			e.raw, e.tls = false, &tls.Config{ServerName: p.url.Hostname(), RootCAs: o.rootCAs}
 		}
 		e.places = append(e.places, p)
 	}

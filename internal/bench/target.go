@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -17,16 +18,17 @@ import (
 // Target is what is measured and from where.
 type Target struct {
 	API       ivschat.API
-	Endpoint  string       // of the control plane, for the report and the checks
-	URLs      []string     // of messaging: ws:// or wss://
-	Locals    []netip.Addr // source addresses; none for the system's choice
-	ServerPID int          // whose cost to read; 0 looks for it if the target is this machine, -1 does not
-	OwnHost   bool         // the user says that a target elsewhere is theirs
-	Loops     int          // receiver loops; 0 for one per two cores
-	Portable  bool         // a goroutine per connection even where raw sockets work
-	Workers   int          // concurrent calls of the control plane while setting up
-	Prefix    string       // of the names of rooms made for the run
-	Dialect   *Dialect     // of a server that is no chat service, and has no API
+	Endpoint  string         // of the control plane, for the report and the checks
+	URLs      []string       // of messaging: ws:// or wss://
+	Locals    []netip.Addr   // source addresses; none for the system's choice
+	ServerPID int            // whose cost to read; 0 looks for it if the target is this machine, -1 does not
+	OwnHost   bool           // the user says that a target elsewhere is theirs
+	Loops     int            // receiver loops; 0 for one per two cores
+	Portable  bool           // a goroutine per connection even where raw sockets work
+	Workers   int            // concurrent calls of the control plane while setting up
+	Prefix    string         // of the names of rooms made for the run
+	RootCAs   *x509.CertPool // whom to trust for wss; nil for the system's
+	Dialect   *Dialect       // of a server that is no chat service, and has no API
 }
 
 // MessagingURL derives the messaging URL from the control plane's: Parley

@@ -26,6 +26,16 @@ type Config struct {
 	MetricsListen string
 	PublicURL     string
 	ReadyFile     string
+	TLSCert       string
+	TLSKey        string
+	ACMEDomains   []string
+	ACMEEmail     string
+	ACMEDirectory string
+
+	MetricsTLSCert  string
+	MetricsTLSKey   string
+	MetricsClientCA string
+	CORSOrigins     []string
 
 	MasterKey       Secret
 	AccountID       string
@@ -37,6 +47,7 @@ type Config struct {
 	Presigned       bool
 	ClockSkew       time.Duration
 	TrustedProxies  []netip.Prefix
+	ProxyProtocol   bool
 
 	Quotas               string
 	QuotasFor            []limit.Rule
@@ -66,21 +77,24 @@ type Config struct {
 	NoticeWebhook         string
 	NoticeWebhookSecret   Secret
 
-	HandshakeRate  int
-	MaxConnections int
-	MaxFrame       Size
-	SendQueue      Size
-	FanoutWindow   time.Duration
-	Reader         string
-	SendBuffer     Size
-	PingInterval   time.Duration
-	PongTimeout    time.Duration
-	ExpiryGrace    time.Duration
-	DrainDelay     time.Duration
-	DrainTimeout   time.Duration
-	LogLevel       slog.Level
-	LogFormat      string
-	Banner         string
+	HandshakeRate       int
+	MaxConnections      int
+	ClientHandshakeRate int
+	ClientPending       int
+	ClientConnections   int
+	MaxFrame            Size
+	SendQueue           Size
+	FanoutWindow        time.Duration
+	Reader              string
+	SendBuffer          Size
+	PingInterval        time.Duration
+	PongTimeout         time.Duration
+	ExpiryGrace         time.Duration
+	DrainDelay          time.Duration
+	DrainTimeout        time.Duration
+	LogLevel            slog.Level
+	LogFormat           string
+	Banner              string
 
 	// Origins tells where each value came from, by the setting's name. Settings
 	// that have their default are not in it.
@@ -173,6 +187,9 @@ func (c *Config) Validate() error {
 	return errors.Join(append(errs, c.together(bad)...)...)
 }
 
+// TLS tells whether `listen` serves TLS.
+func (c *Config) TLS() bool { return c.TLSCert != "" || len(c.ACMEDomains) > 0 }
+
 // together checks settings against each other, leaving out those that are wrong
 // by themselves.
 func (c *Config) together(bad []string) []error {
@@ -191,6 +208,16 @@ func (c *Config) together(bad []string) []error {
 		"is set without review-lambda-secret-access-key; set both or neither", "review-lambda-access-key-id", "review-lambda-secret-access-key")
 	require(c.ReviewLambdaSecretAccessKey == "" || c.ReviewLambdaAccessKeyID != "",
 		"is set without review-lambda-access-key-id; set both or neither", "review-lambda-secret-access-key", "review-lambda-access-key-id")
+	require(c.TLSCert == "" || c.TLSKey != "", "is set without tls-key; set both or neither", "tls-cert", "tls-key")
+	require(c.TLSKey == "" || c.TLSCert != "", "is set without tls-cert; set both or neither", "tls-key", "tls-cert")
+	require(len(c.ACMEDomains) == 0 || c.TLSCert == "", "and tls-cert are two ways to a certificate; set one", "acme-domain", "tls-cert")
+	require(c.ACMEEmail == "" || len(c.ACMEDomains) > 0, "is set without acme-domain", "acme-email", "acme-domain")
+	require(c.MetricsTLSCert == "" || c.MetricsTLSKey != "", "is set without metrics-tls-key; set both or neither", "metrics-tls-cert", "metrics-tls-key")
+	require(c.MetricsTLSKey == "" || c.MetricsTLSCert != "", "is set without metrics-tls-cert; set both or neither", "metrics-tls-key", "metrics-tls-cert")
+	require(c.MetricsClientCA == "" || c.MetricsTLSCert != "", "needs metrics-tls-cert and metrics-tls-key", "metrics-client-ca", "metrics-tls-cert")
+	require(c.MetricsTLSCert == "" || c.MetricsListen != "", "is set without metrics-listen", "metrics-tls-cert", "metrics-listen")
+	require(!c.ProxyProtocol || len(c.TrustedProxies) > 0,
+		"believes nobody without trusted-proxies; name the balancer's addresses", "proxy-protocol", "trusted-proxies")
 	require(len(c.Regions) == 0 || slices.Contains(c.Regions, c.Region),
 		fmt.Sprintf("%q is not among regions", c.Region), "region", "regions")
 	require(c.PongTimeout <= c.PingInterval,

@@ -53,6 +53,7 @@ func TestDefaults(t *testing.T) {
 		SendBuffer: 64 << 10, PingInterval: 30 * time.Second, PongTimeout: 10 * time.Second,
 		FanoutWindow: 16 * time.Millisecond, Reader: "auto", OutboxPolicy: "refuse", ExpiryGrace: 3 * time.Second, DrainTimeout: 30 * time.Second, LogFormat: "auto", Banner: "auto",
 		ReviewUnresolved: "refuse", ReviewTimeout: 200 * time.Millisecond, ReviewHandlerCalls: 64, ReviewRoomReviews: 32,
+		ACMEDirectory:         "https://acme-v02.api.letsencrypt.org/directory",
 		ChatlogObjectInterval: 5 * time.Minute, ChatlogObjectSize: 8 << 20, ChatlogEventInterval: 10 * time.Second, OutboxLimit: 1 << 30,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
@@ -218,6 +219,23 @@ func TestBadValuesNameTheKeyTheValueAndWhatIsAllowed(t *testing.T) {
 		{"log-format", "logfmt", `is not one of auto, text, json`},
 		{"metrics-listen", "9090", `"9090" is not host:port`},
 		{"region", strings.Repeat("a", 33), "is not a region name"},
+		{"tls-cert", "c.pem", `tls-cert (set by --tls-cert): is set without tls-key`},
+		{"acme-domain", "*.example.com", `"*.example.com" is not a domain such as chat.example.com`},
+		{"acme-domain", "localhost", `is not a domain`},
+		{"acme-domain", "10.0.0.1", `is not a domain`},
+		{"acme-domain", "chat.example.com:443", `is not a domain`},
+		{"acme-email", "ops@example.com", `is set without acme-domain`},
+		{"acme-email", "Ops <ops@example.com>", `is not an address such as ops@example.com`},
+		{"acme-directory", "http://acme.example/dir", `is not an https URL`},
+		{"metrics-tls-key", "k.pem", `is set without metrics-tls-cert`},
+		{"metrics-client-ca", "ca.pem", `needs metrics-tls-cert and metrics-tls-key`},
+		{"cors-origins", "*", `"*" is not an origin such as https://console.example.com`},
+		{"cors-origins", "https://*.example.com", `is not an origin`},
+		{"cors-origins", "https://console.example.com/", `is not an origin`},
+		{"cors-origins", "https://Console.example.com", `is not an origin`},
+		{"cors-origins", "https://console.example.com:443", `is not an origin`},
+		{"cors-origins", "null", `is not an origin`},
+		{"proxy-protocol", "true", `believes nobody without trusted-proxies`},
 		{"banner", "big", `is not one of auto, plain, json, none`},
 		{"region", strings.Repeat("x", 4000), `xxx"… is not a region name`},
 	}
@@ -323,6 +341,10 @@ func TestSettingsShowValuesAndOrigins(t *testing.T) {
 	}
 }
 
+func variable(setting string) string {
+	return "PARLEY_" + strings.ToUpper(strings.ReplaceAll(setting, "-", "_"))
+}
+
 // A field without a row could not be set, and would show in no reference.
 func TestEveryFieldHasItsOwnSetting(t *testing.T) {
 	values := map[string]string{
@@ -340,6 +362,17 @@ func TestEveryFieldHasItsOwnSetting(t *testing.T) {
 		"chatlog-dir": "d", "chatlog-object-interval": "1s", "chatlog-object-size": "1MiB", "chatlog-event-interval": "1s", "outbox-limit": "1MiB",
 		"master-key": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "outbox-policy": "drop-oldest", "notice-webhook": "https://x.example", "notice-webhook-secret": "0123456789abcdef",
 		"chatlog-destinations": "kind=s3,endpoint=aws", "quotas-for": "rooms=1",
+		"tls-cert": "c", "tls-key": "k", "acme-domain": "chat.example.com", "acme-email": "ops@example.com", "acme-directory": "https://acme.example/dir",
+		"metrics-tls-cert": "c", "metrics-tls-key": "k", "metrics-client-ca": "a", "cors-origins": "https://x.example",
+		"proxy-protocol": "true", "client-handshake-rate": "1", "client-connections": "1", "client-pending": "1",
+	}
+	// Those that are refused without others.
+	with := map[string][]string{
+		"tls-cert": {"tls-key"}, "tls-key": {"tls-cert"}, "acme-email": {"acme-domain"}, "proxy-protocol": {"trusted-proxies"},
+		"metrics-tls-cert": {"metrics-tls-key", "metrics-listen"}, "metrics-tls-key": {"metrics-tls-cert", "metrics-listen"},
+		"metrics-client-ca": {"metrics-tls-cert", "metrics-tls-key", "metrics-listen"},
+		"access-key-id":     {"secret-access-key"}, "secret-access-key": {"access-key-id"},
+		"review-lambda-access-key-id": {"review-lambda-secret-access-key"}, "review-lambda-secret-access-key": {"review-lambda-access-key-id"},
 	}
 	def := reflect.ValueOf(config.Default()).Elem()
 	setBy := map[string]string{}
@@ -349,14 +382,9 @@ func TestEveryFieldHasItsOwnSetting(t *testing.T) {
 			t.Errorf("this test has no value for %s", s.Name)
 			continue
 		}
-		env := []string{"PARLEY_" + strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_")) + "=" + value}
-		pair := strings.Contains(s.Name, "access-key")
-		if pair {
-			prefix := "PARLEY_"
-			if strings.HasPrefix(s.Name, "review-lambda-") {
-				prefix += "REVIEW_LAMBDA_"
-			}
-			env = []string{prefix + "ACCESS_KEY_ID=" + values["access-key-id"], prefix + "SECRET_ACCESS_KEY=" + values["secret-access-key"]}
+		env := []string{variable(s.Name) + "=" + value}
+		for _, other := range with[s.Name] {
+			env = append(env, variable(other)+"="+values[other])
 		}
 		c, err := config.Load(nil, env)
 		if err != nil {
@@ -372,7 +400,7 @@ func TestEveryFieldHasItsOwnSetting(t *testing.T) {
 			changed++
 			setBy[name] = s.Name
 		}
-		if want := map[bool]int{false: 1, true: 2}[pair]; changed != want {
+		if want := 1 + len(with[s.Name]); changed != want {
 			t.Errorf("%s changes %d fields, want %d", s.Name, changed, want)
 		}
 	}

@@ -20,6 +20,9 @@ const (
 	QuotaReviews               = "Reviews"      // those that wait for one session
 	QuotaNodeConnections       = "NodeConnections"
 	QuotaNodeHandshakes        = "NodeHandshakes"
+	QuotaClientHandshakes      = "ClientHandshakes"  // of one client address
+	QuotaClientConnections     = "ClientConnections" // the same
+	QuotaClientPending         = "ClientPending"     // the same: connections before their first request
 )
 
 const operationQuota = "API."

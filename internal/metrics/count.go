@@ -80,8 +80,13 @@ func (m *Metrics) Limits(p *limit.Profile, connections, handshakes int) {
 		limits[l.Quota] = l.Most
 	}
 	for quota, most := range limits {
-		if most > 0 {
-			m.limits.WithLabelValues(quota).Set(float64(most))
-		}
+		m.Limit(quota, most)
+	}
+}
+
+// Limit shows one more limit; 0 is none.
+func (m *Metrics) Limit(quota string, most int) {
+	if most > 0 {
+		m.limits.WithLabelValues(quota).Set(float64(most))
 	}
 }

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -13,7 +15,7 @@ import (
 // who may reach the service need not see them. It returns what ends it, which
 // waits until it has ended and may be called again. Metrics are served until
 // then, through a drain too.
-func (s *Server) ServeMetrics(l net.Listener) (stop func()) {
+func (s *Server) ServeMetrics(l net.Listener) (end func()) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.metrics.Handler())
 	web := &http.Server{
@@ -26,12 +28,18 @@ func (s *Server) ServeMetrics(l net.Listener) (stop func()) {
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
 	var done sync.WaitGroup
+	watching, stop := context.WithCancel(context.Background())
+	if s.metricsTLS != nil {
+		done.Go(func() { s.metricsTLS.Watch(watching) })
+		l = tls.NewListener(l, s.metricsTLS.Config())
+	}
 	done.Go(func() {
 		if err := web.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			s.logger.Error("metrics are not served any more", "error", err)
 		}
 	})
 	return func() {
+		stop()
 		web.Close()
 		done.Wait()
 	}

@@ -23,7 +23,13 @@ func (s *Server) routes(control http.Handler) http.Handler {
 		"/readyz":             s.ready,
 		"/_localstack/health": s.localstackHealth,
 	}
+	control = allowPages(s.Config.CORSOrigins, control)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// An answer is data, whatever a browser that was sent here makes of it.
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Referrer-Policy", "no-referrer") // presigned URLs are secrets
 		if isUpgrade(r) {
 			s.sessions.ServeHTTP(w, r)
 			return
@@ -31,6 +37,10 @@ func (s *Server) routes(control http.Handler) http.Handler {
 		if probe := probes[r.URL.Path]; probe != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 			probe(w, r)
 			return
+		}
+		h.Set("Cache-Control", "no-store") // chat tokens are in it
+		if ip, err := netip.ParseAddr(s.clientIP(r)); err == nil {
+			r = r.WithContext(principal.WithClientIP(r.Context(), ip.Unmap()))
 		}
 		control.ServeHTTP(w, r)
 	})
@@ -155,7 +165,7 @@ func (s *Server) clientIP(r *http.Request) string {
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0; i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
+		if err != nil || hop.Zone() != "" { // a zone may be any text, and means nothing from elsewhere
 			break
 		}
 		peer = hop.Unmap().String()

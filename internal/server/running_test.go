@@ -48,6 +48,15 @@ func (b *buffer) String() string {
 
 func start(t *testing.T, change func(*config.Config)) *running {
 	t.Helper()
+	logs := &buffer{}
+	r := startLogged(t, slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})), change)
+	r.logs = logs
+	return r
+}
+
+// startLogged leaves the logs to whoever made the logger.
+func startLogged(t *testing.T, logger *slog.Logger, change func(*config.Config)) *running {
+	t.Helper()
 	c := config.Default()
 	c.Data = t.TempDir()
 	c.ExpiryGrace = 50 * time.Millisecond
@@ -55,8 +64,7 @@ func start(t *testing.T, change func(*config.Config)) *running {
 	if change != nil {
 		change(c)
 	}
-	r := &running{t: t, logs: &buffer{}}
-	logger := slog.New(slog.NewJSONHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	r := &running{t: t}
 	s, err := server.New(t.Context(), c, false, logger)
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 	"github.com/parleychat/parley/internal/chat"
 	"github.com/parleychat/parley/internal/chatlog"
 	"github.com/parleychat/parley/internal/config"
+	"github.com/parleychat/parley/internal/edge"
 	"github.com/parleychat/parley/internal/hub"
 	"github.com/parleychat/parley/internal/keys"
 	"github.com/parleychat/parley/internal/limit"
@@ -60,6 +61,9 @@ type Server struct {
 	notices  *notice.Sender // nil if nobody is to be told
 	handler  http.Handler
 	draining atomic.Bool
+
+	tls        certificates      // nil without TLS
+	metricsTLS *edge.Certificate // of the metrics; nil without TLS
 }
 
 // New makes the parts. In dev mode everything is in memory and credentials are
@@ -70,6 +74,9 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 	defer func() { err = s.explain(err) }()
 	quotas, err := limit.New(c.Quotas, c.QuotasFor)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.loadCertificates(dev); err != nil {
 		return nil, err
 	}
 	if err := s.loadKeys(dev); err != nil {
@@ -120,10 +127,14 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 	s.sessions = session.New(session.Options{
 		Chat: s.chat.Actions(), Rooms: s.hub, Tokens: s.access.Ring(), Claim: s.store.ClaimToken, Quotas: quotas,
 		Upgrader: s.upgrader, ClientIP: s.clientIP, PingEvery: c.PingInterval, PongWithin: c.PongTimeout, Grace: c.ExpiryGrace,
-		HandshakeRate: c.HandshakeRate, MaxSessions: c.MaxConnections, Observer: s.metrics, Logger: logger,
+		HandshakeRate: c.HandshakeRate, MaxSessions: c.MaxConnections,
+		ClientHandshakeRate: c.ClientHandshakeRate, ClientSessions: c.ClientConnections, Observer: s.metrics, Logger: logger,
 	})
 	s.metrics.Limits(quotas.Profile(), c.MaxConnections, c.HandshakeRate)
 	s.metrics.Uses(func() []limit.Use { return s.uses(quotas) })
+	s.metrics.Limit(limit.QuotaClientHandshakes, c.ClientHandshakeRate)
+	s.metrics.Limit(limit.QuotaClientConnections, c.ClientConnections)
+	s.metrics.Limit(limit.QuotaClientPending, c.ClientPending)
 	s.handler = s.routes(api.New(s.apiOptions(quotas, dev)))
 	return s, nil
 }
@@ -183,10 +194,15 @@ func (s *Server) Serve(ctx, giveUp context.Context, l net.Listener) error {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
-	var memory sync.WaitGroup
+	if s.Config.ClientPending > 0 {
+		half := &pending{most: s.Config.ClientPending, trusted: s.trustedAddr, refused: func() { s.metrics.Throttled(limit.QuotaClientPending) }}
+		web.ConnState = half.follow
+	}
+	var beside sync.WaitGroup
 	serving, stop := context.WithCancel(ctx)
-	memory.Go(func() { s.giveBackMemory(serving) })
-	defer memory.Wait()
+	beside.Go(func() { s.giveBackMemory(serving) })
+	l = s.atEdge(serving, l, &beside)
+	defer beside.Wait()
 	defer stop()
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(l) }()

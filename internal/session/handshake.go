@@ -64,6 +64,11 @@ type Options struct {
 	HandshakeRate int
 	// MaxSessions is the most open sessions on this node; 0 is no limit.
 	MaxSessions int
+	// ClientHandshakeRate is the most handshakes per second from one client's
+	// network, counted before their tokens are looked at; 0 is no limit.
+	ClientHandshakeRate int
+	// ClientSessions is the most open sessions from one client's network; 0 is no limit.
+	ClientSessions int
 	// Observer is told what happens; by default nobody is.
 	Observer Observer
 	Logger   *slog.Logger
@@ -74,6 +79,8 @@ type Server struct {
 	options    Options
 	handshakes *rate.Limiter
 	gauge      limit.Gauge
+	clients    limit.Rates // handshakes by network
+	networks   limit.Gauge // open sessions by network
 	// ctx ends with Close: what sessions have under way then is given up.
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -140,6 +147,7 @@ var (
 	errDraining  = &refusal{"draining", http.StatusServiceUnavailable, "ServiceUnavailable", "The service is shutting down; connect again.", time.Second}
 	errBusy      = &refusal{"busy", http.StatusServiceUnavailable, "ServiceUnavailable", "The service is busy; connect again later.", time.Second}
 	errFull      = &refusal{"full", http.StatusTooManyRequests, "ServiceQuotaExceededException", "The maximum number of concurrent connections has been reached.", 5 * time.Second}
+	errClient    = &refusal{"client_limit", http.StatusTooManyRequests, "ThrottlingException", "Too many connections from your address; connect again later.", time.Second}
 	errNoToken   = &refusal{result: "no_token", status: http.StatusUnauthorized, code: "UnauthorizedException", message: "Offer one chat token as the WebSocket subprotocol."}
 	errBadToken  = &refusal{result: "malformed_token", status: http.StatusUnauthorized, code: "UnauthorizedException", message: "The chat token is malformed."}
 	errDenied    = &refusal{result: "denied", status: http.StatusForbidden, code: "AccessDeniedException", message: "The chat token is invalid, expired or was used before."}
@@ -185,6 +193,11 @@ func (r *refusal) write(w http.ResponseWriter) {
 }
 
 func (s *Server) accept(w http.ResponseWriter, r *http.Request) error {
+	network := limit.Key{What: limit.Network(s.options.ClientIP(r))}
+	if !s.clients.Allow(network, s.options.ClientHandshakeRate) {
+		s.options.Observer.Throttled(limit.QuotaClientHandshakes)
+		return errClient
+	}
 	offered, err := wsconn.Check(r)
 	if err != nil {
 		return err
@@ -239,9 +252,15 @@ func (s *Server) begin(r *http.Request, claims token.Claims) (*session, error) {
 		s.options.Observer.Throttled(limit.QuotaConnections)
 		return nil, errFull
 	}
+	if !s.enterNetwork(user.IP) {
+		s.gauge.Release(slot)
+		s.options.Observer.Throttled(limit.QuotaClientConnections)
+		return nil, errClient
+	}
 	session := newSession(s, user, claims)
 	if err := s.register(session); err != nil {
 		s.gauge.Release(slot)
+		s.leaveNetwork(user.IP)
 		return nil, err
 	}
 	if err := s.enter(ctx, session, claims); err != nil {

@@ -311,6 +311,7 @@ func (s *session) end() {
 		s.member.Leave()
 	}
 	s.server.gauge.Release(limit.Key{Account: s.user.Account, Region: s.user.Region})
+	s.server.leaveNetwork(s.user.IP)
 	s.server.unregister(s)
 }
 

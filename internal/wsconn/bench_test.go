@@ -2,6 +2,8 @@ package wsconn
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net"
 	"net/http"
@@ -13,9 +15,14 @@ import (
 // echoers returns n connections that have echoed one message each, and a function that ends them.
 func echoers(b testing.TB, n int) (conns []*handler, clients []net.Conn, end func()) {
 	b.Helper()
+	return echoersOver(b, n, false)
+}
+
+func echoersOver(b testing.TB, n int, secure bool) (conns []*handler, clients []net.Conn, end func()) {
+	b.Helper()
 	served := make(chan *handler, 1)
 	u := upgrader(b, Options{})
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := u.Upgrade(w, r, "")
 		if err != nil {
 			b.Error(err)
@@ -25,10 +32,21 @@ func echoers(b testing.TB, n int) (conns []*handler, clients []net.Conn, end fun
 		c.Serve(h)
 		served <- h
 	}))
+	dial := func() (net.Conn, error) { return net.Dial("tcp", srv.Listener.Addr().String()) }
+	if secure {
+		srv.StartTLS()
+		roots := x509.NewCertPool()
+		roots.AddCert(srv.Certificate())
+		dial = func() (net.Conn, error) {
+			return tls.Dial("tcp", srv.Listener.Addr().String(), &tls.Config{RootCAs: roots})
+		}
+	} else {
+		srv.Start()
+	}
 	hello := text("hello")
 	answer := make([]byte, 4096)
 	for range n {
-		nc, err := net.Dial("tcp", srv.Listener.Addr().String())
+		nc, err := dial()
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -71,6 +89,39 @@ func BenchmarkWrite(b *testing.B) {
 			conns[0].c.waitSent()
 			b.StartTimer()
 		}
+	}
+}
+
+// TLS encrypts for each peer, but from the frame that all share.
+func TestFramesAreSharedOverTLS(t *testing.T) {
+	const peers, rounds, size = 32, 10, 8 << 10
+	conns, clients, end := echoersOver(t, peers, true)
+	defer end()
+	frame := numbered(0, size)
+	got := make([]byte, len(frame))
+	round := func() {
+		for _, c := range conns {
+			if !c.c.Write(frame) {
+				t.Fatal("refused")
+			}
+		}
+		for _, c := range clients {
+			if _, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, frame) {
+				t.Fatalf("a frame of %d bytes: %v", len(got), err)
+			}
+		}
+	}
+	round() // makes the buffers that stay
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range rounds {
+		round()
+	}
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / (peers * rounds); each > size/2 {
+		t.Errorf("%d bytes are allocated for each delivery of %d", each, size)
+	} else {
+		t.Logf("%d bytes are allocated for each delivery of %d", each, size)
 	}
 }
 

@@ -9,8 +9,9 @@
 // closing handshake, the bounded queue.
 //
 // A listener that wraps its connections keeps everything correct but loses the
-// cheap path: only a bare *net.TCPConn or *net.UnixConn is read and written
-// through its descriptor. TLS, pipes and wrapped connections go the portable way.
+// cheap path, unless the wrapper has a method Bare that gives up the connection
+// below: only a bare *net.TCPConn or *net.UnixConn is read and written through
+// its descriptor. TLS, pipes and wrapped connections go the portable way.
 package wsconn
 
 import (

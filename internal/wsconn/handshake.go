@@ -95,7 +95,7 @@ func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request, protocol stri
 		p, _ := rw.Reader.Peek(n) // n bytes are buffered, so Peek cannot fail
 		first = slices.Clone(p)
 	}
-	return u.newConn(nc, first), nil
+	return u.newConn(bare(nc), first), nil
 }
 
 // plain is r as the upgrader wants it: it looks at the first line of each

@@ -70,9 +70,24 @@ func (n netConn) close(reset bool) {
 	nc.Close()
 }
 
+// bottom is below TLS and other wrappers.
 func bottom(nc net.Conn) net.Conn {
-	if t, ok := nc.(interface{ NetConn() net.Conn }); ok {
-		return t.NetConn()
+	for {
+		t, ok := nc.(interface{ NetConn() net.Conn })
+		if !ok {
+			return nc
+		}
+		nc = t.NetConn()
+	}
+}
+
+// bare takes off a wrapper that says it has nothing left to do, so that what
+// began behind a proxy is as cheap as any other.
+func bare(nc net.Conn) net.Conn {
+	if w, ok := nc.(interface{ Bare() (net.Conn, bool) }); ok {
+		if below, done := w.Bare(); done {
+			return below
+		}
 	}
 	return nc
 }

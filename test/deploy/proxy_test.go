@@ -4,6 +4,7 @@ package deploy
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -18,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"github.com/parleychat/parley/internal/edge/edgetest"
 	"github.com/parleychat/parley/ivschat"
 	"github.com/parleychat/parley/ivschat/messaging"
 )
@@ -25,18 +27,20 @@ import (
 const keyID, secret = "PARLEYDEPLOYKEY00001", "parley-deploy-secret-0001"
 
 // parley starts a server that verifies signatures, and returns its address.
-func parley(t *testing.T) string {
+func parley(t *testing.T, flags ...string) string {
 	t.Helper()
 	ready := filepath.Join(t.TempDir(), "ready.json")
-	start(t, exec.Command(os.Getenv("TEST_PARLEY_BINARY"), "serve", "--data", t.TempDir(), "--listen", "127.0.0.1:0",
-		"--ready-file", ready, "--banner", "none", "--trusted-proxies", "127.0.0.0/8"),
+	flags = append([]string{"serve", "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--ready-file", ready,
+		"--banner", "none", "--trusted-proxies", "127.0.0.0/8"}, flags...)
+	start(t, exec.Command(os.Getenv("TEST_PARLEY_BINARY"), flags...),
 		"PARLEY_ACCESS_KEY_ID="+keyID, "PARLEY_SECRET_ACCESS_KEY="+secret)
 	var said struct{ API string }
 	until(t, "Parley is ready", func() bool {
 		text, err := os.ReadFile(ready)
 		return err == nil && json.Unmarshal(text, &said) == nil
 	})
-	return strings.TrimPrefix(said.API, "http://")
+	_, address, _ := strings.Cut(said.API, "://")
+	return address
 }
 
 func start(t *testing.T, cmd *exec.Cmd, env ...string) {
@@ -120,10 +124,87 @@ func TestHAProxy(t *testing.T) {
 	through(t, at)
 }
 
-// through uses everything that proxies have broken elsewhere.
-func through(t *testing.T, at string) {
+// Parley does TLS, HAProxy tells it who the client is: of two clients with an
+// address of their own each may have one session.
+func TestHAProxyLeavesTLSToParley(t *testing.T) {
+	authority, err := edgetest.NewAuthority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key := filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	if err := authority.Write(1, cert, key); err != nil {
+		t.Fatal(err)
+	}
+	node, at := parley(t, "--tls-cert", cert, "--tls-key", key, "--proxy-protocol", "--client-connections", "1"), free(t)
+	start(t, exec.Command("haproxy", "-f", file(t, "haproxy/passthrough.cfg", "server node1 127.0.0.1:7878", "server node1 "+node, "bind 127.0.0.1:8443", "bind "+at, "maxconn 100000", "maxconn 1000")))
+	trust := &tls.Config{RootCAs: authority.Pool()}
+	first := from(t, trust, "127.0.0.3")
+	first.through(t, at, func(room *ivschat.Room) {
+		second := from(t, trust, "127.0.0.4")
+		if err := second.join(t, at, room); err != nil {
+			t.Errorf("another address: %v", err)
+		}
+		if err := second.join(t, at, room); err == nil {
+			t.Error("two sessions of one address are open, and one is allowed")
+		}
+	})
+}
+
+// origin is where requests come from, and over what.
+type origin struct {
+	web    *http.Client
+	scheme string // what follows http and ws
+	trust  *tls.Config
+	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+func from(t *testing.T, trust *tls.Config, ip string) origin {
+	o := origin{trust: trust, dial: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}).DialContext}
+	if trust != nil {
+		o.scheme = "s"
+	}
+	transport := &http.Transport{TLSClientConfig: trust, DialContext: o.dial}
+	t.Cleanup(transport.CloseIdleConnections)
+	o.web = &http.Client{Transport: transport}
+	return o
+}
+
+func (o origin) client(at string) *ivschat.Client {
+	return ivschat.New(ivschat.Options{
+		Region: "us-west-2", BaseEndpoint: aws.String("http" + o.scheme + "://" + at), HTTPClient: o.web,
+		Credentials: credentials.NewStaticCredentialsProvider(keyID, secret, ""),
+	})
+}
+
+func (o origin) chat(t *testing.T, at string, room *ivschat.Room) *messaging.Room {
+	t.Helper()
+	chat, err := messaging.NewRoom(messaging.Config{
+		RegionOrURL: "ws" + o.scheme + "://" + at, TLSConfig: o.trust, DialContext: o.dial, MaxAttempts: 1,
+		TokenProvider: messaging.TokensFrom(o.client(at), &ivschat.CreateChatTokenInput{
+			RoomIdentifier: room.Arn, UserID: "ana", Capabilities: []ivschat.Capability{ivschat.CapabilitySendMessage},
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { chat.Close() })
+	return chat
+}
+
+func (o origin) join(t *testing.T, at string, room *ivschat.Room) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	return o.chat(t, at, room).Connect(ctx)
+}
+
+func through(t *testing.T, at string) { from(t, nil, "127.0.0.1").through(t, at, nil) }
+
+// through uses everything that proxies have broken elsewhere, and calls meanwhile
+// while a session is open.
+func (o origin) through(t *testing.T, at string, meanwhile func(*ivschat.Room)) {
 	until(t, "the proxy serves", func() bool {
-		response, err := http.Get("http://" + at + "/readyz")
+		response, err := o.web.Get("http" + o.scheme + "://" + at + "/readyz")
 		if err != nil {
 			return false
 		}
@@ -132,10 +213,7 @@ func through(t *testing.T, at string) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	client := ivschat.New(ivschat.Options{
-		Region: "us-west-2", BaseEndpoint: aws.String("http://" + at),
-		Credentials: credentials.NewStaticCredentialsProvider(keyID, secret, ""),
-	})
+	client := o.client(at)
 	room, err := client.CreateRoom(ctx, &ivschat.CreateRoomInput{Tags: map[string]string{"a b": "c/d ü"}})
 	if err != nil {
 		t.Fatal(err)
@@ -147,22 +225,16 @@ func through(t *testing.T, at string) {
 	if tags, err := client.ListTagsForResource(ctx, &ivschat.ListTagsForResourceInput{ResourceArn: room.Arn}); err != nil || len(tags.Tags) != 0 {
 		t.Errorf("tags: %v, %v", tags, err)
 	}
-	chat, err := messaging.NewRoom(messaging.Config{
-		RegionOrURL: "ws://" + at,
-		TokenProvider: messaging.TokensFrom(client, &ivschat.CreateChatTokenInput{
-			RoomIdentifier: room.Arn, UserID: "ana", Capabilities: []ivschat.Capability{ivschat.CapabilitySendMessage},
-		}),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer chat.Close()
+	chat := o.chat(t, at, room)
 	if err := chat.Connect(ctx); err != nil {
 		t.Fatal(err)
 	}
 	sent, err := chat.SendMessage(ctx, messaging.SendMessageRequest{Content: strings.Repeat("ü", 500)})
 	if err != nil || len(sent.Content) != 1000 {
 		t.Errorf("message: %v", err)
+	}
+	if meanwhile != nil {
+		meanwhile(room)
 	}
 	if _, err := client.DeleteRoom(ctx, &ivschat.DeleteRoomInput{Identifier: room.Arn}); err != nil {
 		t.Errorf("delete: %v", err)
