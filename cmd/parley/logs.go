@@ -1,12 +1,10 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -15,7 +13,6 @@ import (
 
 	"github.com/parleychat/parley/internal/chatlog"
 	"github.com/parleychat/parley/internal/config"
-	"github.com/parleychat/parley/internal/server"
 	"github.com/parleychat/parley/internal/store"
 	"github.com/parleychat/parley/ivschat"
 )
@@ -29,11 +26,6 @@ func logsCommand() *cobra.Command {
 	}
 	cmd.AddCommand(logsStatusCommand(), logsDeadCommand(), logsTailCommand())
 	return cmd
-}
-
-// attach opens the data of a server, which may be running.
-func attach(ctx context.Context, c *config.Config) (*store.Store, error) {
-	return store.Attach(ctx, filepath.Join(c.Data, server.DatabaseFile))
 }
 
 func logsStatusCommand() *cobra.Command {

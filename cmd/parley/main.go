@@ -35,7 +35,9 @@ func run() int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(os.Stderr, "parley:", err)
+	if !errors.Is(err, errDenied) {
+		fmt.Fprintln(os.Stderr, "parley:", err)
+	}
 	if _, usage := errors.AsType[usageError](err); usage || !understood {
 		return 2
 	}
@@ -50,6 +52,6 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(devCommand(), serveCommand(), configCommand(), reviewCommand(), logsCommand(), quotasCommand(), benchCommand())
+	cmd.AddCommand(devCommand(), serveCommand(), configCommand(), reviewCommand(), keysCommand(), accountsCommand(), policyCommand(), logsCommand(), quotasCommand(), benchCommand())
 	return cmd
 }

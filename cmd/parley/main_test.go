@@ -28,6 +28,14 @@ func TestScripts(t *testing.T) {
 			"sethandler": setHandler,
 			// room VARIABLE [BUCKET] makes a room, logged to the bucket if one is named.
 			"room": makeRoom,
+			// credentials FILE takes what parley keys printed into the environment.
+			"credentials": setCredentials,
+			// call OPERATION calls ListRooms or CreateRoom with them.
+			"call": call,
+			// waituntil OPERATION CODE calls it until it is answered with CODE, or ok.
+			"waituntil": waitUntil,
+			// waitsigned waits until the server knows the credentials.
+			"waitsigned": waitSigned,
 			// sendevent ROOM NAME sends an event to a room.
 			"sendevent": sendEvent,
 			// waitshipped DATA waits until the outbox of a data directory is empty.

@@ -76,6 +76,15 @@ func LoadMaster(dir string, given config.Secret) (Master, error) {
 	return m, nil
 }
 
+// ReadMaster is LoadMaster for commands, which make no master key.
+func ReadMaster(dir string, given config.Secret) (Master, error) {
+	path := filepath.Join(dir, MasterKeyFile)
+	if _, err := os.Stat(path); given == "" && errors.Is(err, os.ErrNotExist) {
+		return Master{}, fmt.Errorf("there is no %s: set PARLEY_MASTER_KEY, as for the server", path)
+	}
+	return LoadMaster(dir, given)
+}
+
 func garbled(dir, name string, why error) error {
 	return fmt.Errorf("%s: %w; restore it from a backup, or move it away to have a new one made",
 		filepath.Join(dir, name), why)
