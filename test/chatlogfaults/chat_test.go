@@ -117,7 +117,7 @@ func (r *rig) talk(ctx context.Context, arn, id string) {
 		if i%16 == 15 {
 			_, err = r.client().SendEvent(ctx, &ivschat.SendEventInput{RoomIdentifier: arn, EventName: fmt.Sprint("goal ", i)})
 		} else {
-			_, err = sender.SendMessage(ctx, messaging.SendMessageRequest{Content: content(i)})
+			_, err = sender.SendMessage(ctx, messaging.SendMessageRequest{Content: content(i, r.long)})
 		}
 		r.answered(id, err)
 		if err != nil {
@@ -152,10 +152,14 @@ func (r *rig) join(ctx context.Context, arn, user string) *messaging.Room {
 	return room
 }
 
-// content is what would break records that are put together carelessly, and long
-// enough to fill a disk.
-func content(i int) string {
-	return fmt.Sprintf("%d \"quoted\" \\ {\"Id\":\"no\"}\r\n\u2028<b>&amp; 😀 %s", i, strings.Repeat("ж", i*37%400))
+// content is what would break records that are put together carelessly, of most
+// lengths, or always of almost the greatest.
+func content(i int, long bool) string {
+	n := i * 37 % 450
+	if long {
+		n = 450
+	}
+	return fmt.Sprintf("%d \"quoted\" \\ {\"Id\":\"no\"}\r\n\u2028<b>&amp; %s", i, strings.Repeat("😀", n))
 }
 
 // hold prints what became of what was sent, and fails if anything that a viewer

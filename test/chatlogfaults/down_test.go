@@ -33,7 +33,7 @@ func (r *rig) every(n int) {
 // No destination answers, from before the first message to after the last, with
 // a new server in between. Rooms chat on, and all of it arrives in the end.
 func TestDestinationsThatAreDown(t *testing.T) {
-	n := times(t, "CHATLOG_DOWN", 100)
+	n := times(t, "CHATLOG_DOWN", 40)
 	e := newEndpoint(t)
 	r := newRig(t, t.TempDir(), everywhere(), e.flags()...)
 	e.set(true, nil)
@@ -63,12 +63,13 @@ func TestDestinationsThatAreDown(t *testing.T) {
 func TestOutboxThatIsFull(t *testing.T) {
 	e := newEndpoint(t)
 	r := newRig(t, t.TempDir(), everywhere(), append(e.flags(), "--outbox-limit", "1MiB")...)
+	r.long = true
 	e.set(true, nil)
 	stop := r.chat()
 	defer stop()
 	r.refuses()
 	e.set(false, nil)
-	r.every(100)
+	r.every(40)
 	stop()
 	wait(t, "what waits to be shipped", func() bool { return e.has(r) })
 	r.end(syscall.SIGTERM)

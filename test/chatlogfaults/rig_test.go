@@ -31,6 +31,7 @@ type rig struct {
 	t        *testing.T
 	data     string
 	flags    []string
+	long     bool // messages have all the text they may have
 	cmd      *exec.Cmd
 	endpoint string
 	logged   map[string]string // the ARNs of logged rooms by their ids
