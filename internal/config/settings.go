@@ -39,7 +39,7 @@ func row[T any](name string, at func(*Config) *T, k kind[T], fallback, doc strin
 func settings() []setting {
 	return []setting{
 		row("data", func(c *Config) *string { return &c.Data }, text("path", required), "./parley-data",
-			"Directory of everything the server keeps: database, access key, token keys. Made, for its owner alone, if missing."),
+			"Directory of everything the server keeps: database, access key, master key. Made, for its owner alone, if missing."),
 		row("listen", func(c *Config) *string { return &c.Listen }, text("host:port", address), "127.0.0.1:7878",
 			"Where to listen, for both the control plane and messaging. Port 0 takes a free one; `:7878` listens on all interfaces."),
 		row("metrics-listen", func(c *Config) *string { return &c.MetricsListen }, text("host:port", optional(address)), "",

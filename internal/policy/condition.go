@@ -36,18 +36,20 @@ type test func(value string, values func(string) []string) (match, ok bool)
 func conditions(w map[string]map[string]texts, variables bool) (list []condition, err error) {
 	for _, name := range slices.Sorted(maps.Keys(w)) {
 		if len(w[name]) == 0 {
-			return nil, fmt.Errorf("Condition.%s: no key is named", name)
+			return nil, fmt.Errorf("%s: no key is named", place(name))
 		}
 		for _, key := range slices.Sorted(maps.Keys(w[name])) {
 			c, err := readCondition(name, key, w[name][key].list, variables)
 			if err != nil {
-				return nil, fmt.Errorf("Condition.%s.%s: %w", name, key, err)
+				return nil, fmt.Errorf("%s.%s: %w", place(name), key, err)
 			}
 			list = append(list, c)
 		}
 	}
 	return list, nil
 }
+
+func place(operator string) string { return "Condition." + operator }
 
 func readCondition(name, key string, wanted []scalar, variables bool) (c condition, err error) {
 	c = condition{operator: name, key: strings.ToLower(key)}
@@ -66,7 +68,7 @@ func readCondition(name, key string, wanted []scalar, variables bool) (c conditi
 	if operator == "Null" {
 		c.null = true
 		if len(wanted) != 1 || wanted[0] != "true" && wanted[0] != "false" {
-			return c, fmt.Errorf("Null takes true or false")
+			return c, fmt.Errorf("%s takes true or false", operator)
 		}
 		c.wants = wanted[0] == "true"
 		return c, nil

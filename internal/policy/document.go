@@ -109,7 +109,7 @@ func Parse(text []byte) (*Document, error) {
 	for i, ws := range w.Statement.list {
 		s, err := ws.compile(d.variables)
 		if err == nil && ws.Sid != "" && sids[ws.Sid] {
-			err = fmt.Errorf("Sid: %q is there twice", ws.Sid)
+			err = fmt.Errorf("%s: %q is there twice", "Sid", ws.Sid)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("policy: Statement[%d].%w", i, err)
@@ -136,7 +136,7 @@ func (w *writtenStatement) compile(variables bool) (s statement, err error) {
 	case "Deny":
 		s.deny = true
 	default:
-		return s, fmt.Errorf("Effect: %q is neither Allow nor Deny", w.Effect)
+		return s, fmt.Errorf("%s: %q is neither Allow nor Deny", "Effect", w.Effect)
 	}
 	if s.actions, s.notActions, err = either("Action", w.Action, w.NotAction, action); err != nil {
 		return s, err
@@ -156,7 +156,7 @@ func either(name string, is, not *texts, read func(string) (pattern, error)) (li
 	case is == nil && not == nil:
 		return nil, false, fmt.Errorf("%s: there is none, and no Not%[1]s", name)
 	case is != nil && not != nil:
-		return nil, false, fmt.Errorf("Not%s: there is %[1]s too", name)
+		return nil, false, fmt.Errorf("%s: there is %s too", "Not"+name, name)
 	case is == nil:
 		from, negated, name = not, true, "Not"+name
 	}
