@@ -309,7 +309,6 @@ func (e *endpoint) holds() map[string]*records {
 	}
 	// A stream that fails some records of a call has them after the others.
 	bucket.sort()
-	stream.sort()
 	return map[string]*records{aBucket: bucket, aLogGroup: group, aStream: stream}
 }
 

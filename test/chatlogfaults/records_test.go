@@ -21,11 +21,14 @@ const anywhere = ""
 
 // records are what a destination holds.
 type records struct {
-	rooms  map[string][]entry // in the destination's order
-	broken []string
+	rooms   map[string][]entry   // in the destination's order
+	objects map[string][][]entry // the same of a bucket, not yet in rooms
+	broken  []string
 }
 
-func newRecords() *records { return &records{rooms: map[string][]entry{}} }
+func newRecords() *records {
+	return &records{rooms: map[string][]entry{}, objects: map[string][][]entry{}}
+}
 
 // add takes one record's text.
 func (r *records) add(room string, text []byte) {
@@ -67,38 +70,44 @@ func (r *records) object(room string, body []byte) {
 	if err == nil {
 		text, err = io.ReadAll(z)
 	}
-	before := len(r.rooms[room])
-	r.lines(room, text)
-	if err == nil && !slices.IsSortedFunc(r.rooms[room][before:], byTime) {
-		err = fmt.Errorf("an object of room %s is not in the order of time", room)
-	}
 	if err != nil {
-		r.broken = append(r.broken, err.Error())
+		r.broken = append(r.broken, fmt.Sprintf("an object of room %s: %v", room, err))
+	}
+	one := newRecords()
+	one.lines(room, text)
+	r.broken = append(r.broken, one.broken...)
+	if all := one.rooms[room]; len(all) > 0 {
+		r.objects[room] = append(r.objects[room], all)
 	}
 }
 
-// byTime is the order in which readers have records of several objects, and of
-// streams, which keep none.
-func byTime(a, b entry) int { return a.at.Compare(b.at) }
-
+// sort has the objects follow each other by their first record's time. Within an
+// object the order is the room's, which SendTime need not be: two messages that
+// come at once may get their places the other way round.
 func (r *records) sort() {
-	for _, all := range r.rooms {
-		slices.SortStableFunc(all, byTime)
+	for room, objects := range r.objects {
+		slices.SortStableFunc(objects, func(a, b []entry) int { return a[0].at.Compare(b[0].at) })
+		r.rooms[room] = slices.Concat(objects...)
 	}
 }
 
-// of returns a room's records. From a destination that does not tell rooms apart
-// they are those that its viewers got.
+// of returns a room's records. From a destination that does not tell rooms apart,
+// and keeps no order, they are those that its viewers got, as they got them.
 func (r *records) of(room string, got []entry) []entry {
 	all := r.rooms[anywhere]
 	if all == nil {
 		return r.rooms[room]
 	}
-	known := make(map[string]bool, len(got))
-	for _, e := range got {
-		known[e.id] = true
+	place := make(map[string]int, len(got))
+	for i, e := range got {
+		place[e.id] = i
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(e entry) bool { return !known[e.id] })
+	mine := slices.DeleteFunc(slices.Clone(all), func(e entry) bool {
+		_, known := place[e.id]
+		return !known
+	})
+	slices.SortStableFunc(mine, func(a, b entry) int { return place[a.id] - place[b.id] })
+	return mine
 }
 
 func (r *records) count() (n int) {
