@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -35,20 +37,21 @@ var ErrExists = errors.New("store: exists")
 
 // AccessVersion grows with every change of access keys, accounts and token keys.
 func (s *Store) AccessVersion(ctx context.Context) (version int64, err error) {
-	if err := s.reader.QueryRowContext(ctx, `SELECT version FROM access_version WHERE id = 1`).Scan(&version); err != nil {
+	version, err = single(ctx, s.reader, scalar[int64], `SELECT version FROM access_version WHERE id = 1`)
+	if err != nil {
 		return 0, fmt.Errorf("read the version of access keys: %w", err)
 	}
 	return version, nil
 }
 
 // change has do change access keys, accounts or token keys.
-func (s *Store) change(ctx context.Context, what string, do func(ctx context.Context, tx *sql.Tx) error) error {
-	err := s.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if err := do(ctx, tx); err != nil {
+func (s *Store) change(ctx context.Context, what string, do func(ctx context.Context, tx *transaction) error) error {
+	err := s.do(ctx, func(ctx context.Context, tx *transaction) error {
+		// First: whoever changes anything here waits for this row.
+		if _, err := tx.ExecContext(ctx, `UPDATE access_version SET version = version + 1 WHERE id = 1`); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE access_version SET version = version + 1 WHERE id = 1`)
-		return err
+		return do(ctx, tx)
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
@@ -58,7 +61,7 @@ func (s *Store) change(ctx context.Context, what string, do func(ctx context.Con
 
 // CreateAccessKey adds a key, or returns ErrExists.
 func (s *Store) CreateAccessKey(ctx context.Context, k AccessKey) error {
-	return s.change(ctx, "create access key "+k.ID, func(ctx context.Context, tx *sql.Tx) error {
+	return s.change(ctx, "create access key "+k.ID, func(ctx context.Context, tx *transaction) error {
 		policies, err := asJSON(k.Policies)
 		if err != nil {
 			return err
@@ -75,9 +78,10 @@ func (s *Store) CreateAccessKey(ctx context.Context, k AccessKey) error {
 }
 
 // UpdateAccessKey has change edit whether the key is disabled, its name and its
-// policies, or returns ErrNotFound. change must not call the store.
+// policies, or returns ErrNotFound. change must not call the store and may run
+// more than once.
 func (s *Store) UpdateAccessKey(ctx context.Context, id string, change func(*AccessKey)) error {
-	return s.change(ctx, "update access key "+id, func(ctx context.Context, tx *sql.Tx) error {
+	return s.change(ctx, "update access key "+id, func(ctx context.Context, tx *transaction) error {
 		list, err := collect(ctx, tx, scanAccessKey, selectAccessKeys+` WHERE id = $1`, id)
 		if err != nil {
 			return err
@@ -99,7 +103,7 @@ func (s *Store) UpdateAccessKey(ctx context.Context, id string, change func(*Acc
 
 // DeleteAccessKey removes a key and its sessions, or returns ErrNotFound.
 func (s *Store) DeleteAccessKey(ctx context.Context, id string) error {
-	return s.change(ctx, "delete access key "+id, func(ctx context.Context, tx *sql.Tx) error {
+	return s.change(ctx, "delete access key "+id, func(ctx context.Context, tx *transaction) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM access_keys WHERE parent = $1`, id); err != nil {
 			return err
 		}
@@ -109,7 +113,7 @@ func (s *Store) DeleteAccessKey(ctx context.Context, id string) error {
 
 // PurgeAccessKeys removes keys that expired before a time, and tells how many.
 func (s *Store) PurgeAccessKeys(ctx context.Context, before time.Time) (n int64, err error) {
-	err = s.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = s.do(ctx, func(ctx context.Context, tx *transaction) error {
 		result, err := tx.ExecContext(ctx, `DELETE FROM access_keys WHERE expires > 0 AND expires < $1`, millis(before))
 		if err != nil {
 			return err
@@ -125,10 +129,10 @@ func (s *Store) PurgeAccessKeys(ctx context.Context, before time.Time) (n int64,
 
 // UsedAccessKeys notes when keys were last used. Keys that are gone do not matter.
 func (s *Store) UsedAccessKeys(ctx context.Context, used map[string]time.Time) error {
-	err := s.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		for id, at := range used {
+	err := s.do(ctx, func(ctx context.Context, tx *transaction) error {
+		for _, id := range slices.Sorted(maps.Keys(used)) { // in one order, so that servers do not block each other
 			if _, err := tx.ExecContext(ctx, `
-				UPDATE access_keys SET last_used = $1 WHERE id = $2 AND last_used < $1`, millis(at), id); err != nil {
+				UPDATE access_keys SET last_used = $1 WHERE id = $2 AND last_used < $1`, millis(used[id]), id); err != nil {
 				return err
 			}
 		}
@@ -164,7 +168,7 @@ func scanAccessKey(rows *sql.Rows) (k AccessKey, err error) {
 // SetAccount sets an account's state; "" is that of an account nobody said
 // anything of.
 func (s *Store) SetAccount(ctx context.Context, account, state string) error {
-	return s.change(ctx, "set account "+account, func(ctx context.Context, tx *sql.Tx) error {
+	return s.change(ctx, "set account "+account, func(ctx context.Context, tx *transaction) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM accounts WHERE account = $1`, account); err != nil || state == "" {
 			return err
 		}
@@ -192,10 +196,10 @@ func (s *Store) Accounts(ctx context.Context) (map[string]string, error) {
 // AddTokenKeys adds keys; with onlyIfNone, if there are none yet: of several
 // servers that start together one makes them.
 func (s *Store) AddTokenKeys(ctx context.Context, onlyIfNone bool, keys ...TokenKey) error {
-	return s.change(ctx, "add token keys", func(ctx context.Context, tx *sql.Tx) error {
+	return s.change(ctx, "add token keys", func(ctx context.Context, tx *transaction) error {
 		if onlyIfNone {
-			var n int
-			if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM token_keys`).Scan(&n); err != nil || n > 0 {
+			n, err := single(ctx, tx, scalar[int], `SELECT COUNT(*) FROM token_keys`)
+			if err != nil || n > 0 {
 				return err
 			}
 		}
@@ -211,7 +215,7 @@ func (s *Store) AddTokenKeys(ctx context.Context, onlyIfNone bool, keys ...Token
 
 // DropTokenKeys removes keys of which nothing is in use any more.
 func (s *Store) DropTokenKeys(ctx context.Context, keys ...TokenKey) error {
-	return s.change(ctx, "drop token keys", func(ctx context.Context, tx *sql.Tx) error {
+	return s.change(ctx, "drop token keys", func(ctx context.Context, tx *transaction) error {
 		for _, k := range keys {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM token_keys WHERE kind = $1 AND id = $2`, k.Kind, k.ID); err != nil {
 				return err

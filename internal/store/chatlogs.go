@@ -28,12 +28,12 @@ func (s *Store) NoteDestination(ctx context.Context, f DestinationFailure) error
 	if !f.Recovered.IsZero() {
 		recovered = millis(f.Recovered)
 	}
-	err := s.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := s.do(ctx, func(ctx context.Context, tx *transaction) error {
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO destination_failures (logging_configuration, since, last, recovered, error) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (logging_configuration) DO UPDATE
 			SET since = excluded.since, last = excluded.last, recovered = excluded.recovered, error = excluded.error`,
-			f.LoggingConfiguration, millis(f.Since), millis(f.Last), recovered, f.Error)
+			f.LoggingConfiguration, millis(f.Since), millis(f.Last), recovered, asText(f.Error))
 		return err
 	})
 	if err != nil {
@@ -139,21 +139,4 @@ func (s *Store) failures(ctx context.Context, of func(string) *ChatLog) error {
 		of(list[i].LoggingConfiguration).Failure = &list[i]
 	}
 	return err
-}
-
-// collect returns the rows of a query.
-func collect[T any](ctx context.Context, db queryer, scan func(*sql.Rows) (T, error), text string, args ...any) (list []T, err error) {
-	rows, err := db.QueryContext(ctx, text, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		one, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, one)
-	}
-	return list, rows.Err()
 }

@@ -151,7 +151,7 @@ func missing(t *testing.T, path string, acks []string) (lost []string) {
 	for _, query := range []string{
 		"SELECT 'room ' || id FROM rooms", "SELECT 'claim ' || lower(hex(id)) FROM token_claims", "SELECT 'entry ' || entry_id FROM outbox",
 	} {
-		for _, name := range column(t, s.reader, query) {
+		for _, name := range column(t, s.reader.DB, query) {
 			there[name] = true
 		}
 	}
@@ -166,7 +166,7 @@ func missing(t *testing.T, path string, acks []string) (lost []string) {
 		"the outbox's size":       "SELECT CASE WHEN records = (SELECT count(*) FROM outbox) AND bytes = 300 * records THEN 'ok' END FROM outbox_size",
 		"appends are all or none": "SELECT CASE WHEN count(*) = 0 THEN 'ok' END FROM (SELECT room_id FROM outbox GROUP BY room_id HAVING count(*) <> 3) halves",
 	} {
-		if got := column(t, s.reader, query); len(got) != 1 || got[0] != "ok" {
+		if got := column(t, s.reader.DB, query); len(got) != 1 || got[0] != "ok" {
 			t.Errorf("%s: %q", what, got)
 		}
 	}

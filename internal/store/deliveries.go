@@ -55,7 +55,7 @@ func (s *Store) OutboxFor(ctx context.Context, loggingConfiguration, roomID stri
 // room's records from one id to another, both included. A record that all its
 // destinations have leaves the outbox.
 func (s *Store) AcceptOutbox(ctx context.Context, loggingConfiguration, roomID string, from, to int64) error {
-	err := s.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := s.do(ctx, func(ctx context.Context, tx *transaction) error {
 		return acceptOutbox(ctx, tx, loggingConfiguration, roomID, from, to)
 	})
 	if err != nil {
@@ -64,7 +64,10 @@ func (s *Store) AcceptOutbox(ctx context.Context, loggingConfiguration, roomID s
 	return nil
 }
 
-func acceptOutbox(ctx context.Context, tx *sql.Tx, loggingConfiguration, roomID string, from, to int64) error {
+func acceptOutbox(ctx context.Context, tx *transaction, loggingConfiguration, roomID string, from, to int64) error {
+	if err := tx.holdOutbox(ctx); err != nil {
+		return err
+	}
 	var records, bytes int64
 	if err := tx.QueryRowContext(ctx, `
 		SELECT COUNT(*), COALESCE(SUM(LENGTH(payload)), 0) FROM outbox WHERE id IN (`+last+`)`,
@@ -101,11 +104,14 @@ type DeadLetter struct {
 // RefuseOutbox keeps a record that the logging configuration's destination will
 // never take as a dead letter, and lets the outbox go on without it.
 func (s *Store) RefuseOutbox(ctx context.Context, loggingConfiguration string, r *OutboxRecord, reason string) error {
-	err := s.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := s.do(ctx, func(ctx context.Context, tx *transaction) error {
+		if err := tx.holdOutbox(ctx); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, `
 			INSERT INTO dead_letters (logging_configuration, record_id, account, region, room_id, entry_id, type, time, payload, reason)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
-			loggingConfiguration, r.ID, r.Account, r.Region, r.RoomID, r.EntryID, r.Type, millis(r.Time), r.Payload, reason); err != nil {
+			loggingConfiguration, r.ID, r.Account, r.Region, r.RoomID, r.EntryID, r.Type, millis(r.Time), r.Payload, asText(reason)); err != nil {
 			return err
 		}
 		return acceptOutbox(ctx, tx, loggingConfiguration, r.RoomID, r.ID, r.ID)

@@ -52,7 +52,7 @@ func TestDiskFull(t *testing.T) {
 	}
 	entries := func() map[string]bool {
 		set := map[string]bool{}
-		for _, entry := range column(t, s.reader, "SELECT entry_id FROM outbox") {
+		for _, entry := range column(t, s.reader.DB, "SELECT entry_id FROM outbox") {
 			set[entry] = true
 		}
 		return set
@@ -95,7 +95,7 @@ func TestDiskFull(t *testing.T) {
 	if diff := cmp.Diff(want(), entries()); diff != "" {
 		t.Errorf("with space again (-acknowledged +there):\n%s", diff)
 	}
-	if got := column(t, s.reader, "PRAGMA integrity_check"); len(got) != 1 || got[0] != "ok" {
+	if got := column(t, s.reader.DB, "PRAGMA integrity_check"); len(got) != 1 || got[0] != "ok" {
 		t.Errorf("integrity_check: %q", got)
 	}
 	records, _, err := s.OutboxSize(t.Context())

@@ -1,19 +1,12 @@
 package store
 
 import (
-	"context"
 	"database/sql"
 	"fmt"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 )
-
-// queryer is a transaction, or a pool where one statement is enough.
-type queryer interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
 
 // asJSON stores a value of ours in a column; nil lists and maps become empty ones.
 func asJSON(v any) (string, error) {
@@ -68,4 +61,9 @@ func found(r sql.Result, err error) error {
 		err = ErrNotFound
 	}
 	return err
+}
+
+// asText makes text of what others wrote such as every engine takes.
+func asText(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }

@@ -14,7 +14,7 @@ import (
 // has limit of them (ErrQuota); a limit of 0 or less is none. Its ARN follows
 // from the tenant and its id. Times keep their milliseconds.
 func (s *Store) CreateLoggingConfiguration(ctx context.Context, t Tenant, lc *ivschat.LoggingConfiguration, limit int) error {
-	err := s.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := s.do(ctx, func(ctx context.Context, tx *transaction) error {
 		if err := count(ctx, tx, t, arn.LoggingConfiguration, limit); err != nil {
 			return err
 		}
@@ -39,11 +39,14 @@ func (s *Store) LoggingConfiguration(ctx context.Context, t Tenant, id string) (
 // UpdateLoggingConfiguration has change edit the logging configuration and
 // saves the result, both in one transaction, and returns what was saved. An
 // error of change undoes and is returned as it is. Id, ARN and tenant do not
-// change. change must not call the store.
+// change. change must not call the store and may run more than once.
 func (s *Store) UpdateLoggingConfiguration(ctx context.Context, t Tenant, id string, change func(*ivschat.LoggingConfiguration) error) (*ivschat.LoggingConfiguration, error) {
 	var lc *ivschat.LoggingConfiguration
 	var refused error
-	err := s.do(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+	err := s.do(ctx, func(ctx context.Context, tx *transaction) (err error) {
+		if err := tx.hold(ctx, "logging_configurations", t, id); err != nil {
+			return err
+		}
 		if lc, err = loggingConfigurationByID(ctx, tx, t, id); err != nil {
 			return err
 		}
@@ -76,23 +79,26 @@ func (s *Store) UpdateLoggingConfiguration(ctx context.Context, t Tenant, id str
 // ErrNotFound, or ErrInUse while a room refers to it
 // (spec: control-plane.md §3.1).
 func (s *Store) DeleteLoggingConfiguration(ctx context.Context, t Tenant, id string) error {
-	err := s.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		var used bool
-		if err := tx.QueryRowContext(ctx, `
+	err := s.do(ctx, func(ctx context.Context, tx *transaction) error {
+		if err := discount(ctx, tx, t, arn.LoggingConfiguration); err != nil {
+			return err
+		}
+		if err := tx.hold(ctx, "logging_configurations", t, id); err != nil {
+			return err
+		}
+		used, err := single(ctx, tx, scalar[bool], `
 			SELECT EXISTS (SELECT 1 FROM room_logging_configurations
 				WHERE account = $1 AND region = $2 AND logging_configuration_id = $3)`,
-			t.Account, t.Region, id).Scan(&used); err != nil {
+			t.Account, t.Region, id)
+		if err != nil {
 			return err
 		}
 		if used {
 			return ErrInUse
 		}
-		if err := found(tx.ExecContext(ctx, `
+		return found(tx.ExecContext(ctx, `
 			DELETE FROM logging_configurations WHERE account = $1 AND region = $2 AND id = $3`,
-			t.Account, t.Region, id)); err != nil {
-			return err
-		}
-		return discount(ctx, tx, t, arn.LoggingConfiguration)
+			t.Account, t.Region, id))
 	})
 	return wrap(err, "delete logging configuration", id)
 }
@@ -123,29 +129,19 @@ func loggingConfigurationByID(ctx context.Context, db queryer, t Tenant, id stri
 	return &list[0], nil
 }
 
-func queryLoggingConfigurations(ctx context.Context, db queryer, t Tenant, where query) (list []ivschat.LoggingConfiguration, err error) {
-	rows, err := db.QueryContext(ctx, `
-		SELECT id, name, create_time, update_time, destination, state, tags
-		FROM logging_configurations WHERE `+where.text, where.args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var lc ivschat.LoggingConfiguration
+func queryLoggingConfigurations(ctx context.Context, db queryer, t Tenant, where query) ([]ivschat.LoggingConfiguration, error) {
+	return collect(ctx, db, func(rows *sql.Rows) (lc ivschat.LoggingConfiguration, err error) {
 		var create, update int64
 		var destination, tags string
 		if err := rows.Scan(&lc.ID, &lc.Name, &create, &update, &destination, &lc.State, &tags); err != nil {
-			return nil, err
+			return lc, err
 		}
 		lc.Arn = t.arn(arn.LoggingConfiguration, lc.ID)
 		lc.CreateTime, lc.UpdateTime = fromMillis(create), fromMillis(update)
-		if err := errors.Join(fromJSON(destination, &lc.DestinationConfiguration), fromJSON(tags, &lc.Tags)); err != nil {
-			return nil, err
-		}
-		list = append(list, lc)
-	}
-	return list, rows.Err()
+		return lc, errors.Join(fromJSON(destination, &lc.DestinationConfiguration), fromJSON(tags, &lc.Tags))
+	}, `
+		SELECT id, name, create_time, update_time, destination, state, tags
+		FROM logging_configurations WHERE `+where.text, where.args...)
 }
 
 // loggingConfigurationColumns returns the columns of logging_configurations in

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/pressly/goose/v3"
@@ -12,8 +13,17 @@ import (
 
 // migrate applies the migrations the database lacks, if it may. A database of a
 // later release is refused untouched: this one does not know its rules.
-func migrate(ctx context.Context, db *sql.DB, may bool) error {
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, migrations.Files, goose.WithDisableGlobalRegistry(true))
+func migrate(ctx context.Context, db *sql.DB, d *dialect, may bool) (err error) {
+	files, err := migrations.Of(d.name)
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	unlock, err := d.lockSchema(ctx, db)
+	if err != nil {
+		return fmt.Errorf("lock the schema: %w", err)
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	p, err := goose.NewProvider(d.goose, db, files, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}

@@ -32,14 +32,16 @@ func (s *Store) AppendOutbox(ctx context.Context, records []OutboxRecord, limit 
 		return nil
 	}
 	var last int64
-	err := s.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := s.do(ctx, func(ctx context.Context, tx *transaction) error {
 		bytes := 0
 		for i := range records {
 			bytes += len(records[i].Payload)
 		}
+		// The row is held until the commit, so that ids become visible in their order:
+		// who ships takes a range of them for all there is in it.
 		err := tx.QueryRowContext(ctx, `
 			UPDATE outbox_size SET last_id = last_id + $1, records = records + $1, bytes = bytes + $2
-			WHERE id = 1 AND ($3 <= 0 OR bytes + $2 <= $3) RETURNING last_id`, len(records), bytes, limit).Scan(&last)
+			WHERE id = 1 AND (CAST($3 AS BIGINT) <= 0 OR bytes + $2 <= $3) RETURNING last_id`, len(records), bytes, limit).Scan(&last)
 		if errors.Is(err, sql.ErrNoRows) {
 			return ErrOutboxFull
 		}
@@ -57,20 +59,8 @@ func (s *Store) AppendOutbox(ctx context.Context, records []OutboxRecord, limit 
 	return nil
 }
 
-func insertOutbox(ctx context.Context, tx *sql.Tx, records []OutboxRecord, after int64) (err error) {
-	insert, err := tx.PrepareContext(ctx, `
-		INSERT INTO outbox (id, account, region, room_id, logging_configurations, entry_id, type, time, payload)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, insert.Close()) }()
-	owe, err := tx.PrepareContext(ctx, `
-		INSERT INTO outbox_deliveries (logging_configuration, room_id, record_id) VALUES ($1, $2, $3)`)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, owe.Close()) }()
+func insertOutbox(ctx context.Context, tx *transaction, records []OutboxRecord, after int64) error {
+	var rows, owed []any
 	for i := range records {
 		r := &records[i]
 		arns, err := asJSON(r.LoggingConfigurations)
@@ -81,24 +71,36 @@ func insertOutbox(ctx context.Context, tx *sql.Tx, records []OutboxRecord, after
 		if payload == nil {
 			payload = []byte{} // nil would be NULL
 		}
-		if _, err := insert.ExecContext(ctx, after+1+int64(i), r.Account, r.Region, r.RoomID,
-			arns, r.EntryID, r.Type, millis(r.Time), payload); err != nil {
-			return err
-		}
+		id := after + 1 + int64(i)
+		rows = append(rows, id, r.Account, r.Region, r.RoomID, arns, r.EntryID, r.Type, millis(r.Time), payload)
 		for _, lc := range r.LoggingConfigurations {
-			if _, err := owe.ExecContext(ctx, lc, r.RoomID, after+1+int64(i)); err != nil {
-				return err
-			}
+			owed = append(owed, lc, r.RoomID, id)
 		}
 	}
-	return nil
+	if err := tx.insert(ctx, "outbox ("+outboxColumns+")", 9, rows); err != nil {
+		return err
+	}
+	return tx.insert(ctx, "outbox_deliveries (logging_configuration, room_id, record_id)", 3, owed)
+}
+
+// holdOutbox has the outbox changed by one transaction at a time: those who take
+// away what the last destination has must see what the others took.
+func (tx *transaction) holdOutbox(ctx context.Context) error {
+	if tx.dialect.forUpdate == "" {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `SELECT id FROM outbox_size WHERE id = 1`+tx.dialect.forUpdate)
+	return err
 }
 
 // DropOutbox removes the oldest records, of whatever room, until their payloads
 // come to the bytes or none is left. It returns what was dropped, by logging
 // configuration and room.
 func (s *Store) DropOutbox(ctx context.Context, bytes int64) (dropped []OutboxWaiting, err error) {
-	err = s.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = s.do(ctx, func(ctx context.Context, tx *transaction) error {
+		if err := tx.holdOutbox(ctx); err != nil {
+			return err
+		}
 		last, records, freed, err := oldest(ctx, tx, bytes)
 		if err != nil || records == 0 {
 			return err
@@ -126,7 +128,7 @@ func (s *Store) DropOutbox(ctx context.Context, bytes int64) (dropped []OutboxWa
 }
 
 // oldest tells how many of the oldest records have the bytes, and which is the last.
-func oldest(ctx context.Context, tx *sql.Tx, bytes int64) (last int64, records int, found int64, err error) {
+func oldest(ctx context.Context, tx *transaction, bytes int64) (last int64, records int, found int64, err error) {
 	rows, err := tx.QueryContext(ctx, `SELECT id, LENGTH(payload) FROM outbox ORDER BY id`)
 	if err != nil {
 		return 0, 0, 0, err
@@ -181,8 +183,8 @@ func scanOutbox(rows *sql.Rows) (r OutboxRecord, err error) {
 // OutboxSize returns how many records the outbox holds and the bytes of their
 // payloads. It reads one row.
 func (s *Store) OutboxSize(ctx context.Context) (records, bytes int64, err error) {
-	if err := s.reader.QueryRowContext(ctx, `
-		SELECT records, bytes FROM outbox_size WHERE id = 1`).Scan(&records, &bytes); err != nil {
+	if err := s.reader.each(ctx, func(rows *sql.Rows) error { return rows.Scan(&records, &bytes) },
+		`SELECT records, bytes FROM outbox_size WHERE id = 1`); err != nil {
 		return 0, 0, fmt.Errorf("read outbox size: %w", err)
 	}
 	return records, bytes, nil

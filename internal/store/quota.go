@@ -11,8 +11,9 @@ import (
 // count notes one more resource of the kind, unless the tenant has limit of
 // them. It is a counter and not a count of rows so that creating the fifty
 // thousandth room costs what the first did, and so that concurrent writers of a
-// shared engine wait for each other here.
-func count(ctx context.Context, tx *sql.Tx, t Tenant, kind string, limit int) error {
+// shared engine wait for each other here: it is the first row that a transaction
+// changes, before the resource's own.
+func count(ctx context.Context, tx *transaction, t Tenant, kind string, limit int) error {
 	if limit <= 0 {
 		limit = math.MaxInt
 	}
@@ -27,7 +28,7 @@ func count(ctx context.Context, tx *sql.Tx, t Tenant, kind string, limit int) er
 }
 
 // discount notes one less.
-func discount(ctx context.Context, tx *sql.Tx, t Tenant, kind string) error {
+func discount(ctx context.Context, tx *transaction, t Tenant, kind string) error {
 	return found(tx.ExecContext(ctx, `
 		UPDATE resource_counts SET n = n - 1
 		WHERE account = $1 AND region = $2 AND type = $3`, t.Account, t.Region, kind))
@@ -43,18 +44,11 @@ type Count struct {
 // Counts returns how many resources tenants have, of each type of which they
 // have any.
 func (s *Store) Counts(ctx context.Context) (counts []Count, err error) {
-	rows, err := s.reader.QueryContext(ctx, `
-		SELECT account, region, type, n FROM resource_counts WHERE n > 0 ORDER BY account, region, type`)
+	counts, err = collect(ctx, s.reader, func(rows *sql.Rows) (c Count, err error) {
+		return c, rows.Scan(&c.Account, &c.Region, &c.Type, &c.N)
+	}, `SELECT account, region, type, n FROM resource_counts WHERE n > 0 ORDER BY account, region, type`)
 	if err != nil {
 		return nil, fmt.Errorf("count resources: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var c Count
-		if err := rows.Scan(&c.Account, &c.Region, &c.Type, &c.N); err != nil {
-			return nil, fmt.Errorf("count resources: %w", err)
-		}
-		counts = append(counts, c)
-	}
-	return counts, rows.Err()
+	return counts, nil
 }

@@ -25,7 +25,7 @@ type RoomFilter struct {
 //
 // It returns ErrQuota or a *LoggingConfigurationError.
 func (s *Store) CreateRoom(ctx context.Context, t Tenant, room *ivschat.Room, limit int) error {
-	err := s.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := s.do(ctx, func(ctx context.Context, tx *transaction) error {
 		if err := count(ctx, tx, t, arn.Room, limit); err != nil {
 			return err
 		}
@@ -46,13 +46,19 @@ func (s *Store) CreateRoom(ctx context.Context, t Tenant, room *ivschat.Room, li
 
 // Room returns a room, or ErrNotFound.
 func (s *Store) Room(ctx context.Context, t Tenant, id string) (*ivschat.Room, error) {
+	if s.room == nil {
+		room, err := roomByID(ctx, s.reader, t, id)
+		return room, wrap(err, "read room", id)
+	}
 	// A look-up by key is over before anyone could interrupt it, and a context
 	// that can end costs two goroutines to watch it.
 	rows, err := s.room.QueryContext(context.WithoutCancel(ctx), t.Account, t.Region, id)
 	if err != nil {
 		return nil, wrap(err, "read room", id)
 	}
-	room, err := one(scanRooms(t, rows))
+	var list rooms
+	err = eachOf(rows, list.scan(t))
+	room, err := one(list, err)
 	return room, wrap(err, "read room", id)
 }
 
@@ -61,12 +67,15 @@ func (s *Store) Room(ctx context.Context, t Tenant, id string) (*ivschat.Room, e
 // returned as it is. Id, ARN and tenant do not change. Logging configurations
 // are looked up only if their list changed.
 //
-// change must not call the store. UpdateRoom returns ErrNotFound or a
+// change must not call the store and may run more than once. UpdateRoom returns ErrNotFound or a
 // *LoggingConfigurationError.
 func (s *Store) UpdateRoom(ctx context.Context, t Tenant, id string, change func(*ivschat.Room) error) (*ivschat.Room, error) {
 	var room *ivschat.Room
 	var refused error
-	err := s.do(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+	err := s.do(ctx, func(ctx context.Context, tx *transaction) (err error) {
+		if err := tx.hold(ctx, "rooms", t, id); err != nil {
+			return err
+		}
 		if room, err = roomByID(ctx, tx, t, id); err != nil {
 			return err
 		}
@@ -107,13 +116,13 @@ func (s *Store) UpdateRoom(ctx context.Context, t Tenant, id string, change func
 
 // DeleteRoom removes the room and its associations, or returns ErrNotFound.
 func (s *Store) DeleteRoom(ctx context.Context, t Tenant, id string) error {
-	err := s.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		// The foreign key takes the associations along.
-		if err := found(tx.ExecContext(ctx, `
-			DELETE FROM rooms WHERE account = $1 AND region = $2 AND id = $3`, t.Account, t.Region, id)); err != nil {
+	err := s.do(ctx, func(ctx context.Context, tx *transaction) error {
+		if err := discount(ctx, tx, t, arn.Room); err != nil {
 			return err
 		}
-		return discount(ctx, tx, t, arn.Room)
+		// The foreign key takes the associations along.
+		return found(tx.ExecContext(ctx, `
+			DELETE FROM rooms WHERE account = $1 AND region = $2 AND id = $3`, t.Account, t.Region, id))
 	})
 	return wrap(err, "delete room", id)
 }
@@ -147,16 +156,17 @@ func (s *Store) Rooms(ctx context.Context, t Tenant, f RoomFilter, after Cursor,
 }
 
 // attach associates the room with logging configurations of its tenant.
-func attach(ctx context.Context, tx *sql.Tx, t Tenant, roomID string, arns []string) error {
+func attach(ctx context.Context, tx *transaction, t Tenant, roomID string, arns []string) error {
+	var rows []any
 	for position, text := range arns {
 		id, ok := t.loggingConfigurationID(text)
 		if !ok {
 			return &LoggingConfigurationError{ARN: text, Missing: true}
 		}
-		var state ivschat.LoggingConfigurationState
-		err := tx.QueryRowContext(ctx, `
-			SELECT state FROM logging_configurations WHERE account = $1 AND region = $2 AND id = $3`,
-			t.Account, t.Region, id).Scan(&state)
+		// Held, so that it is neither deleted nor changed meanwhile.
+		state, err := single(ctx, tx, scalar[ivschat.LoggingConfigurationState], `
+			SELECT state FROM logging_configurations WHERE account = $1 AND region = $2 AND id = $3`+tx.dialect.forShare,
+			t.Account, t.Region, id)
 		if errors.Is(err, sql.ErrNoRows) {
 			return &LoggingConfigurationError{ARN: text, Missing: true}
 		}
@@ -166,16 +176,12 @@ func attach(ctx context.Context, tx *sql.Tx, t Tenant, roomID string, arns []str
 		if state != ivschat.LoggingConfigurationStateActive {
 			return &LoggingConfigurationError{ARN: text}
 		}
-		if _, err := tx.ExecContext(ctx, `
-			INSERT INTO room_logging_configurations (account, region, room_id, position, logging_configuration_id)
-			VALUES ($1, $2, $3, $4, $5)`, t.Account, t.Region, roomID, position, id); err != nil {
-			return err
-		}
+		rows = append(rows, t.Account, t.Region, roomID, position, id)
 	}
-	return nil
+	return tx.insert(ctx, `room_logging_configurations (account, region, room_id, position, logging_configuration_id)`, 5, rows)
 }
 
-func detach(ctx context.Context, tx *sql.Tx, t Tenant, roomID string) error {
+func detach(ctx context.Context, tx *transaction, t Tenant, roomID string) error {
 	_, err := tx.ExecContext(ctx, `
 		DELETE FROM room_logging_configurations WHERE account = $1 AND region = $2 AND room_id = $3`,
 		t.Account, t.Region, roomID)
@@ -201,11 +207,12 @@ func one(rooms []ivschat.Room, err error) (*ivschat.Room, error) {
 // queryRooms returns the rooms that the condition selects, in list order. It is
 // one statement, so what it sees is of one moment.
 func queryRooms(ctx context.Context, db queryer, t Tenant, where query) ([]ivschat.Room, error) {
-	rows, err := db.QueryContext(ctx, selectRooms(where.text), where.args...)
+	var list rooms
+	err := db.each(ctx, list.scan(t), selectRooms(where.text), where.args...)
 	if err != nil {
 		return nil, err
 	}
-	return scanRooms(t, rows)
+	return list, nil
 }
 
 func selectRooms(where string) string {
@@ -220,25 +227,27 @@ func selectRooms(where string) string {
 		ORDER BY r.update_time DESC, r.id, a.position`
 }
 
-// scanRooms reads what selectRooms selects, and closes rows.
-func scanRooms(t Tenant, rows *sql.Rows) (rooms []ivschat.Room, err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+// rooms are what selectRooms selects.
+type rooms []ivschat.Room
+
+// scan returns what reads a row of selectRooms.
+func (list *rooms) scan(t Tenant) func(*sql.Rows) error {
+	return func(rows *sql.Rows) error {
 		room, attached, err := scanRoom(t, rows)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		// A room has a row for each of its associations, one after the other.
-		if n := len(rooms); n == 0 || rooms[n-1].ID != room.ID {
-			rooms = append(rooms, room)
+		if n := len(*list); n == 0 || (*list)[n-1].ID != room.ID {
+			*list = append(*list, room)
 		}
 		if attached.Valid {
-			last := &rooms[len(rooms)-1]
+			last := &(*list)[len(*list)-1]
 			last.LoggingConfigurationIdentifiers = append(last.LoggingConfigurationIdentifiers,
 				t.arn(arn.LoggingConfiguration, attached.V))
 		}
+		return nil
 	}
-	return rooms, rows.Err()
 }
 
 func scanRoom(t Tenant, rows *sql.Rows) (room ivschat.Room, attached sql.Null[string], err error) {

@@ -50,6 +50,9 @@ var (
 	ErrQuota = errors.New("store: quota reached")
 	// ErrInUse says that a room refers to the logging configuration.
 	ErrInUse = errors.New("store: logging configuration in use")
+	// ErrUnavailable says that the database cannot be reached, or did not answer in
+	// time. Of a write it leaves open whether it happened.
+	ErrUnavailable = errors.New("store: the database is not available")
 	// ErrClosed says that the store was closed.
 	ErrClosed = errors.New("store: closed")
 )

@@ -19,10 +19,17 @@ func (s *Store) Tags(ctx context.Context, t Tenant, kind, id string) (map[string
 // UpdateTags has change edit the tags in place and saves them, both in one
 // transaction. An error of change undoes and is returned as it is. The
 // resource's update time stays (spec: control-plane.md §4.5). change must not
-// call the store. UpdateTags returns ErrNotFound as Tags does.
+// call the store and may run more than once. UpdateTags returns ErrNotFound as Tags does.
 func (s *Store) UpdateTags(ctx context.Context, t Tenant, kind, id string, change func(tags map[string]string) error) error {
 	var refused error
-	err := s.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := s.do(ctx, func(ctx context.Context, tx *transaction) error {
+		table, err := tableOf(kind)
+		if err != nil {
+			return err
+		}
+		if err := tx.hold(ctx, table, t, id); err != nil {
+			return err
+		}
 		tags, err := readTags(ctx, tx, t, kind, id)
 		if err != nil {
 			return err
@@ -31,10 +38,6 @@ func (s *Store) UpdateTags(ctx context.Context, t Tenant, kind, id string, chang
 			return refused
 		}
 		text, err := asJSON(tags)
-		if err != nil {
-			return err
-		}
-		table, err := tableOf(kind)
 		if err != nil {
 			return err
 		}
@@ -53,10 +56,9 @@ func readTags(ctx context.Context, db queryer, t Tenant, kind, id string) (tags 
 	if err != nil {
 		return nil, err
 	}
-	var text string
-	err = db.QueryRowContext(ctx, `
+	text, err := single(ctx, db, scalar[string], `
 		SELECT tags FROM `+table+` WHERE account = $1 AND region = $2 AND id = $3`,
-		t.Account, t.Region, id).Scan(&text)
+		t.Account, t.Region, id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrNotFound
 	}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -17,9 +16,10 @@ const (
 	batchLength = 256
 )
 
-// job is one caller's write. It runs on the writing goroutine.
+// job is one caller's write. It runs on a writing goroutine.
 type job struct {
-	run   func(context.Context, *sql.Tx) error
+	run   func(context.Context, *transaction) error
+	claim *tokenClaim // instead of run, for those that are written in groups
 	begun atomic.Bool // set once: by the writer that runs it or the caller that gave up
 	done  chan outcome
 }
@@ -34,31 +34,39 @@ type outcome struct {
 // storage or undone. An error of run undoes what run did and is returned as it
 // is. If run panics, do does.
 //
-// run must not call the store, and what it touches is its own until do returns.
-func (s *Store) do(ctx context.Context, run func(context.Context, *sql.Tx) error) error {
+// run must not call the store, and what it touches is its own until do returns. On
+// a shared engine it is run again when another's transaction was in its way.
+func (s *Store) do(ctx context.Context, run func(context.Context, *transaction) error) error {
+	return s.submit(ctx, s.queue, &job{run: run, done: make(chan outcome, 1)})
+}
+
+// submit has a writing goroutine take the job from the queue, and waits for its
+// outcome.
+func (s *Store) submit(ctx context.Context, queue chan<- *job, j *job) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	j := &job{run: run, done: make(chan outcome, 1)}
+	waiting, cancel := s.dialect.bounded(ctx)
+	defer cancel()
 	select {
 	case <-s.closing:
 		return ErrClosed
 	default:
 	}
 	select {
-	case s.queue <- j:
+	case queue <- j:
 	case <-s.closing:
 		return ErrClosed
-	case <-ctx.Done():
-		return ctx.Err()
+	case <-waiting.Done():
+		return s.gaveUp(ctx)
 	}
 	select {
 	case o := <-j.done:
 		return o.result()
 	case <-s.stopped:
-	case <-ctx.Done():
+	case <-waiting.Done():
 		if !j.begun.Swap(true) {
-			return ctx.Err()
+			return s.gaveUp(ctx)
 		}
 		// Begun: the outcome is near, and without it the caller could not know
 		// whether the write happened nor use what it shares with run.
@@ -76,6 +84,14 @@ func (s *Store) do(ctx context.Context, run func(context.Context, *sql.Tx) error
 	}
 }
 
+// gaveUp says why a job was not begun: its caller left, or the engine is behind.
+func (s *Store) gaveUp(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: too many writes wait for it", ErrUnavailable)
+}
+
 func (o outcome) result() error {
 	if o.panic != nil {
 		panic(fmt.Sprintf("%v\n\nin the store's writer:\n%s", o.panic, o.stack))
@@ -83,16 +99,26 @@ func (o outcome) result() error {
 	return o.err
 }
 
-// write runs queued jobs until the store closes. As many as wait share one
-// transaction, and so one sync of the disk.
+// write runs queued jobs until the store closes. Where there is one writer, as
+// many as wait share one transaction, and so one sync of the disk.
 func (s *Store) write() {
-	defer close(s.stopped)
+	s.serve(s.queue, s.dialect.jobs, func(jobs []*job) {
+		if s.dialect.jobs == 1 {
+			s.runAlone(jobs[0])
+			return
+		}
+		s.commit(jobs)
+	})
+}
+
+// serve has run do what comes through the queue, most at a time.
+func (s *Store) serve(queue <-chan *job, most int, run func([]*job)) {
 	for {
 		select {
-		case j := <-s.queue:
-			s.commit(s.batch(j))
+		case j := <-queue:
+			run(batch(queue, j, most))
 		case <-s.closing:
-			if len(s.queue) == 0 {
+			if len(queue) == 0 {
 				return
 			}
 		}
@@ -100,11 +126,11 @@ func (s *Store) write() {
 }
 
 // batch adds the jobs that wait behind j.
-func (s *Store) batch(j *job) []*job {
+func batch(queue <-chan *job, j *job, most int) []*job {
 	jobs := []*job{j}
-	for len(jobs) < batchLength {
+	for len(jobs) < most {
 		select {
-		case j := <-s.queue:
+		case j := <-queue:
 			jobs = append(jobs, j)
 		default:
 			return jobs
@@ -131,10 +157,11 @@ func (s *Store) commit(jobs []*job) {
 func (s *Store) transact(jobs []*job, outcomes []outcome) error {
 	// No caller's context: one that ends must not undo the others' work.
 	ctx := context.Background()
-	tx, err := s.writer.BeginTx(ctx, nil)
+	sqlTx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
+	tx := &transaction{sqlTx, s.dialect}
 	defer func() { _ = tx.Rollback() }() // nothing to undo after a commit
 	for i, j := range jobs {
 		if j.begun.Swap(true) {
@@ -150,7 +177,7 @@ func (s *Store) transact(jobs []*job, outcomes []outcome) error {
 // transactOne runs the job in a savepoint. It returns an error if the whole
 // transaction is lost: after some failures (a full disk is one) SQLite drops
 // it, and then the savepoint is gone.
-func transactOne(ctx context.Context, tx *sql.Tx, j *job, o *outcome) error {
+func transactOne(ctx context.Context, tx *transaction, j *job, o *outcome) error {
 	if _, err := tx.ExecContext(ctx, "SAVEPOINT job"); err != nil {
 		return err
 	}
@@ -164,7 +191,7 @@ func transactOne(ctx context.Context, tx *sql.Tx, j *job, o *outcome) error {
 	return err
 }
 
-func runJob(ctx context.Context, tx *sql.Tx, j *job) (o outcome) {
+func runJob(ctx context.Context, tx *transaction, j *job) (o outcome) {
 	defer func() {
 		if p := recover(); p != nil {
 			o = outcome{panic: p, stack: debug.Stack()}

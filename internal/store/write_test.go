@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -13,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func openFile(t *testing.T) *Store {
+func openNewFile(t *testing.T) *Store {
 	t.Helper()
 	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "parley.db"))
 	if err != nil {
@@ -24,8 +23,8 @@ func openFile(t *testing.T) *Store {
 }
 
 // claim returns a job that writes one row.
-func claim(n byte) func(context.Context, *sql.Tx) error {
-	return func(ctx context.Context, tx *sql.Tx) error {
+func claim(n byte) func(context.Context, *transaction) error {
+	return func(ctx context.Context, tx *transaction) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO token_claims (id, expires) VALUES ($1, 0)", []byte{n})
 		return err
 	}
@@ -52,15 +51,15 @@ func claimed(t *testing.T, s *Store) []byte {
 	return ids
 }
 
-// batch queues the jobs behind one that holds the writer, so that they share
+// batched queues the jobs behind one that holds the writer, so that they share
 // the next transaction, and returns their errors; a panic is an error here.
-func batch(t *testing.T, s *Store, jobs ...func(context.Context, *sql.Tx) error) []error {
+func batched(t *testing.T, s *Store, jobs ...func(context.Context, *transaction) error) []error {
 	t.Helper()
 	held, release := make(chan struct{}), make(chan struct{})
 	errs := make([]error, len(jobs))
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := s.do(context.Background(), func(context.Context, *sql.Tx) error {
+		if err := s.do(context.Background(), func(context.Context, *transaction) error {
 			close(held)
 			<-release
 			return nil
@@ -107,12 +106,12 @@ func waitFor(t *testing.T, done func() bool) {
 }
 
 func TestAFailedJobUndoesOnlyItself(t *testing.T) {
-	s := openFile(t)
-	errs := batch(t, s,
+	s := openNewFile(t)
+	errs := batched(t, s,
 		claim(1),
-		func(ctx context.Context, tx *sql.Tx) error { return errors.Join(claim(2)(ctx, tx), errJob) },
+		func(ctx context.Context, tx *transaction) error { return errors.Join(claim(2)(ctx, tx), errJob) },
 		claim(1), // breaks a constraint
-		func(ctx context.Context, tx *sql.Tx) error {
+		func(ctx context.Context, tx *transaction) error {
 			if err := claim(3)(ctx, tx); err != nil {
 				return err
 			}
@@ -129,20 +128,20 @@ func TestAFailedJobUndoesOnlyItself(t *testing.T) {
 }
 
 func TestALostTransactionUndoesAllOfIt(t *testing.T) {
-	s := openFile(t)
+	s := openNewFile(t)
 	// What SQLite does by itself when it runs out of space at a bad moment.
-	lose := func(ctx context.Context, tx *sql.Tx) error {
+	lose := func(ctx context.Context, tx *transaction) error {
 		_, err := tx.ExecContext(ctx, "ROLLBACK")
 		return errors.Join(err, errJob)
 	}
-	errs := batch(t, s, claim(1), lose, claim(2))
+	errs := batched(t, s, claim(1), lose, claim(2))
 	for i, err := range errs {
 		if err == nil {
 			t.Errorf("job %d of a lost transaction succeeded", i)
 		}
 	}
 	// One that does not notice must not make the rest commit piecemeal.
-	errs = append(errs, batch(t, s, claim(3), func(ctx context.Context, tx *sql.Tx) error {
+	errs = append(errs, batched(t, s, claim(3), func(ctx context.Context, tx *transaction) error {
 		_ = lose(ctx, tx)
 		return nil
 	}, claim(4))...)
@@ -163,7 +162,7 @@ func TestALostTransactionUndoesAllOfIt(t *testing.T) {
 }
 
 func TestFullDatabase(t *testing.T) {
-	s := openFile(t)
+	s := openNewFile(t)
 	var pages int
 	if err := s.writer.QueryRow("PRAGMA page_count").Scan(&pages); err != nil {
 		t.Fatal(err)
@@ -195,13 +194,13 @@ func TestFullDatabase(t *testing.T) {
 }
 
 func TestAWaitingWriteCanBeCancelled(t *testing.T) {
-	s := openFile(t)
+	s := openNewFile(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	held, release := make(chan struct{}), make(chan struct{})
 	var running sync.WaitGroup
 	running.Go(func() {
 		// Cancelled while it runs: it ends with its outcome all the same.
-		if err := s.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := s.do(ctx, func(ctx context.Context, tx *transaction) error {
 			close(held)
 			<-release
 			return claim(1)(ctx, tx)
@@ -228,18 +227,18 @@ func TestAWaitingWriteCanBeCancelled(t *testing.T) {
 }
 
 func TestAFullQueueMakesCallersWait(t *testing.T) {
-	s := openFile(t)
+	s := openNewFile(t)
 	held, release := make(chan struct{}), make(chan struct{})
 	var running sync.WaitGroup
 	running.Go(func() {
-		s.do(context.Background(), func(context.Context, *sql.Tx) error {
+		s.do(context.Background(), func(context.Context, *transaction) error {
 			close(held)
 			<-release
 			return nil
 		})
 	})
 	<-held
-	nothing := func(context.Context, *sql.Tx) error { return nil }
+	nothing := func(context.Context, *transaction) error { return nil }
 	for range queueLength {
 		running.Go(func() {
 			if err := s.do(context.Background(), nothing); err != nil {
@@ -296,7 +295,7 @@ func TestCloseFinishesWhatWasQueued(t *testing.T) {
 }
 
 func TestTheLedgerForgetsExpiredTokens(t *testing.T) {
-	s := openFile(t)
+	s := openNewFile(t)
 	now := time.UnixMilli(1_700_000_000_000)
 	s.claims.now = func() time.Time { return now }
 	rows := func() (n int) {

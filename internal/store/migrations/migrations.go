@@ -2,14 +2,18 @@
 // applied once, in order, in a transaction of its own. A file that was released
 // never changes: the next change is the next file.
 //
-// The text is meant for more than one engine. Types are TEXT, BIGINT and BLOB;
-// where an engine has no BLOB a domain of that name stands in. Text compares
-// and sorts by bytes.
+// Each engine has a folder, and a change is a file of one number and name in
+// both: a schema version means the same everywhere. Text compares and sorts by
+// bytes, which PostgreSQL has to be told of columns that are keys or sorted by.
 package migrations
 
-import "embed"
+import (
+	"embed"
+	"io/fs"
+)
 
-// Files are the migrations.
-//
-//go:embed *.sql
-var Files embed.FS
+//go:embed sqlite/*.sql postgres/*.sql
+var files embed.FS
+
+// Of returns the migrations of an engine: "sqlite" or "postgres".
+func Of(engine string) (fs.FS, error) { return fs.Sub(files, engine) }
