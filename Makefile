@@ -36,6 +36,8 @@ vuln: ## known vulnerabilities, where the tool and its database can be had
 test-go:
 	@command -v $$($(GO) env CC) >/dev/null || test/apt.sh gcc libc6-dev || \
 	  { echo "the race detector needs a C compiler"; exit 1; }
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || test/apt.sh postgresql || \
+	  echo "no PostgreSQL: what needs it is SKIPPED, or fails where CI=true"
 	$(GO) test -race -shuffle=on -timeout 15m ./...
 
 test-boto3: ## every method of boto3's client, its stubs through mypy

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"regexp"
 	"text/tabwriter"
 	"time"
@@ -248,5 +247,5 @@ func rotateCommand() *cobra.Command {
 
 // attach opens the data of a server, which may be running.
 func attach(ctx context.Context, c *config.Config) (*store.Store, error) {
-	return store.Attach(ctx, filepath.Join(c.Data, server.DatabaseFile))
+	return store.Attach(ctx, server.Database(c))
 }

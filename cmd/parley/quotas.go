@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -87,7 +86,7 @@ func (q quotasOf) run(ctx context.Context, c *config.Config, out, warnings io.Wr
 	}
 	// A server tells what is in its database, and it may be another than the one here.
 	if !known.server {
-		if err := known.count(ctx, filepath.Join(c.Data, server.DatabaseFile), warnings); err != nil {
+		if err := known.count(ctx, server.Database(c), warnings); err != nil {
 			return err
 		}
 	}

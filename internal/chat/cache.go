@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -23,33 +24,50 @@ type cache struct {
 type cached struct {
 	room   *ivschat.Room
 	loaded time.Time
+	// retry is set when the store could not be reached: until then the room is used
+	// as it is, so that of a room's senders one a second waits for the store.
+	retry time.Time
 }
 
-// room returns a room that must not be changed, at most CacheAge old.
+const retryEvery = time.Second
+
+// room returns a room that must not be changed, at most CacheAge old; while the
+// store is not available, as old as it is: chat goes on in rooms that are known.
 func (s *Service) room(ctx context.Context, key roomlog.Room) (*ivschat.Room, error) {
 	began := time.Now()
-	room, drops := s.rooms.get(key, began, s.CacheAge)
-	if room != nil {
-		return room, nil
+	found, good, drops := s.rooms.get(key, began, s.CacheAge)
+	if good {
+		return found.room, nil
 	}
 	room, err := s.Store.Room(ctx, store.Tenant{Account: key.Account, Region: key.Region}, key.ID)
+	if errors.Is(err, store.ErrUnavailable) && found.room != nil {
+		found.retry = time.Now().Add(retryEvery)
+		s.rooms.put(key, found, drops)
+		return found.room, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	s.rooms.put(key, cached{room, began}, drops)
+	s.rooms.put(key, cached{room: room, loaded: began}, drops)
 	return room, nil
 }
 
 // DropRoom forgets what is cached of a room; hubs call it for control entries.
 func (s *Service) DropRoom(key roomlog.Room) { s.rooms.drop(key) }
 
-func (c *cache) get(key roomlog.Room, at time.Time, age time.Duration) (*ivschat.Room, uint64) {
+// get returns what there is of a room, and whether it is good enough.
+func (c *cache) get(key roomlog.Room, at time.Time, age time.Duration) (found cached, good bool, drops uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if found, ok := c.rooms[key]; ok && at.Sub(found.loaded) < age {
-		return found.room, c.drops
+	found, ok := c.rooms[key]
+	if !ok || at.Sub(found.loaded) < age || at.Before(found.retry) {
+		return found, ok, c.drops
 	}
-	return nil, c.drops
+	if !found.retry.IsZero() { // this caller tries
+		found.retry = at.Add(retryEvery)
+		c.rooms[key] = found
+	}
+	return found, false, c.drops
 }
 
 func (c *cache) put(key roomlog.Room, room cached, drops uint64) {
@@ -61,7 +79,9 @@ func (c *cache) put(key roomlog.Room, room cached, drops uint64) {
 	if c.drops == drops {
 		c.rooms[key] = room
 	}
-	c.sweep(room.loaded)
+	if room.retry.IsZero() {
+		c.sweep(room.loaded)
+	}
 }
 
 func (c *cache) drop(key roomlog.Room) {

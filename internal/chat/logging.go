@@ -114,7 +114,7 @@ func (s *Service) ListLoggingConfigurations(ctx context.Context, in *ivschat.Lis
 	}
 	found, err := s.Store.LoggingConfigurations(ctx, t, after, page.size+1)
 	if err != nil {
-		return nil, fmt.Errorf("list logging configurations: %w", err)
+		return nil, wire(fmt.Errorf("list logging configurations: %w", err), "")
 	}
 	out := &ivschat.ListLoggingConfigurationsOutput{LoggingConfigurations: []ivschat.LoggingConfiguration{}}
 	if len(found) > page.size {

@@ -175,7 +175,7 @@ func (s *Service) ListRooms(ctx context.Context, in *ivschat.ListRoomsInput) (*i
 	}
 	rooms, err := s.Store.Rooms(ctx, t, filter, after, page.size+1)
 	if err != nil {
-		return nil, fmt.Errorf("list rooms: %w", err)
+		return nil, wire(fmt.Errorf("list rooms: %w", err), "")
 	}
 	out := &ivschat.ListRoomsOutput{Rooms: make([]ivschat.RoomSummary, 0, len(rooms))}
 	if len(rooms) > page.size {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"time"
 
@@ -197,6 +198,9 @@ func wire(err error, identifier string) error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return ivschat.NotFound(identifier)
+	case errors.Is(err, store.ErrUnavailable):
+		return &ivschat.ClientError{Code: "ServiceUnavailable", Status: http.StatusServiceUnavailable,
+			Message: "The service is not available. Try again later."}
 	case errors.Is(err, store.ErrInUse):
 		return ivschat.Conflict(identifier, "The logging configuration is associated with one or more rooms.")
 	case errors.As(err, &lc) && lc.Missing:

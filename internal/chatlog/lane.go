@@ -26,6 +26,7 @@ type lane struct {
 	mu        sync.Mutex // guards what follows
 	rooms     map[string]*gathering
 	finishing bool
+	elsewhere bool // another server ships
 
 	// run's alone, and what ship reads of it.
 	configured  ivschat.DestinationConfiguration
@@ -107,6 +108,9 @@ func (l *lane) next(err error) (finishing bool, wait time.Duration) {
 	now := time.Now()
 	waiting, oldest := 0, now
 	for _, g := range l.rooms {
+		if l.elsewhere {
+			break
+		}
 		waiting += g.records
 		if g.oldest.Before(oldest) {
 			oldest = g.oldest
@@ -117,6 +121,9 @@ func (l *lane) next(err error) (finishing bool, wait time.Duration) {
 		return l.finishing, l.backoff(l.failures)
 	}
 	wait = -1
+	if l.elsewhere {
+		return l.finishing, wait
+	}
 	for _, g := range l.rooms {
 		if left := l.left(g, now); wait < 0 || left < wait {
 			wait = left
@@ -182,6 +189,9 @@ const atOnce = 16
 // round puts a batch of each room that is due. Rooms whose batches fail rest; the
 // others do not wait for them. An error says that there is no destination.
 func (l *lane) round() error {
+	if l.away() {
+		return nil
+	}
 	if l.destination == nil { // how long records wait is the destination's to say
 		if gone, err := l.configure(); gone || err != nil {
 			return l.lost(gone, err)
@@ -262,6 +272,9 @@ func (l *lane) due() (rooms []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last = l.finishing
+	if l.elsewhere {
+		return nil
+	}
 	now := time.Now()
 	for room, g := range l.rooms {
 		if l.left(g, now) <= 0 {

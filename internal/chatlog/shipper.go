@@ -20,6 +20,12 @@ type Outbox interface {
 	LoggingConfiguration(ctx context.Context, t store.Tenant, id string) (*ivschat.LoggingConfiguration, error)
 }
 
+// Lanes decides which of the servers that share an outbox ships what.
+type Lanes interface {
+	// HoldLane tells whether this server ships the logging configuration's records.
+	HoldLane(ctx context.Context, loggingConfiguration string) (bool, error)
+}
+
 // Observer counts what becomes of records. Its methods must not block.
 type Observer interface {
 	// LogsShipped tells of records that a destination took.
@@ -44,7 +50,10 @@ type Notice struct {
 
 // ShipperOptions are what a shipper is made of.
 type ShipperOptions struct {
-	Outbox   Outbox
+	Outbox Outbox
+	// Shared is set if servers share the outbox: then each lane is shipped by the
+	// one that holds it, and all look for what others appended.
+	Shared   Lanes
 	Open     func(account, region string, c ivschat.DestinationConfiguration) (Destination, error)
 	Observer Observer
 	// Notify is told when a destination fails, each time, and when it takes records
@@ -60,10 +69,12 @@ type ShipperOptions struct {
 // outbox only when it was taken or refused for good. Destinations do not wait
 // for each other.
 type Shipper struct {
-	o    ShipperOptions
-	ctx  context.Context
-	stop context.CancelFunc
-	done sync.WaitGroup
+	o       ShipperOptions
+	ctx     context.Context
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+	closing chan struct{}  // closed when Close begins
+	looking sync.WaitGroup // for what other servers appended
 	// accepting is held over a write to the outbox, for the sake of those who wait
 	// to append.
 	accepting sync.Mutex
@@ -86,8 +97,12 @@ func NewShipper(ctx context.Context, o ShipperOptions) (*Shipper, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Shipper{o: o, lanes: map[string]*lane{}}
+	s := &Shipper{o: o, lanes: map[string]*lane{}, closing: make(chan struct{})}
 	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	if o.Shared != nil {
+		s.looking.Go(s.look)
+		return s, nil
+	}
 	for _, w := range waiting {
 		s.lane(w.LoggingConfiguration).add(w.RoomID, w.Records, w.Bytes, w.Oldest)
 	}
@@ -96,6 +111,9 @@ func NewShipper(ctx context.Context, o ShipperOptions) (*Shipper, error) {
 
 // Added tells of records that were appended to the outbox.
 func (s *Shipper) Added(records []store.OutboxRecord) {
+	if s.o.Shared != nil {
+		return // they are seen with all others'
+	}
 	now := time.Now()
 	for i := range records {
 		r := &records[i]
@@ -115,6 +133,8 @@ func (s *Shipper) Dropped(dropped []store.OutboxWaiting) {
 // Close puts what waits once more, without waiting for more of it, until the
 // context ends. What is not taken stays in the outbox.
 func (s *Shipper) Close(ctx context.Context) {
+	close(s.closing)
+	s.looking.Wait()
 	s.mu.Lock()
 	for _, l := range s.lanes {
 		l.finish()

@@ -22,6 +22,7 @@ import (
 // said once, in its row of [Reference].
 type Config struct {
 	Data          string
+	Store         DatabaseURL
 	Listen        string
 	MetricsListen string
 	PublicURL     string

@@ -354,7 +354,7 @@ func TestEveryFieldHasItsOwnSetting(t *testing.T) {
 		"allow-reserved-events": "true", "handshake-rate": "1", "max-connections": "1", "max-frame": "8KiB",
 		"fanout-window": "1s", "reader": "goroutine", "send-queue": "1MiB", "send-buffer": "1MiB", "ping-interval": "1m", "pong-timeout": "1s", "expiry-grace": "1s",
 		"drain-delay": "1s", "drain-timeout": "1s", "log-level": "debug", "log-format": "text", "banner": "none",
-		"listen": ":1", "metrics-listen": ":2", "data": "d", "ready-file": "f", "regions": "us-west-2",
+		"listen": ":1", "metrics-listen": ":2", "data": "d", "store": "postgres://parley@db/parley", "ready-file": "f", "regions": "us-west-2",
 		"access-key-id": "AKIDEXAMPLE", "secret-access-key": "0123456789abcdef",
 		"review-handlers": "arn:aws:lambda:*=builtin:links", "review-unresolved": "accept", "review-timeout": "100ms",
 		"review-lambda-endpoint": "aws", "review-lambda-access-key-id": "AKIDEXAMPLE", "review-lambda-secret-access-key": "0123456789abcdef",

@@ -40,6 +40,8 @@ func settings() []setting {
 	return []setting{
 		row("data", func(c *Config) *string { return &c.Data }, text("path", required), "./parley-data",
 			"Directory of everything the server keeps: database, access key, master key. Made, for its owner alone, if missing."),
+		row("store", func(c *Config) *DatabaseURL { return &c.Store }, database(), "",
+			"URL of a PostgreSQL database (`postgres://user@host/database`) to keep resources in, which several servers may share, instead of a file under `data`. The password belongs in `PGPASSWORD`, a password file or this setting's variable, not on a command line. See [operations](operations.md#postgresql)."),
 		row("listen", func(c *Config) *string { return &c.Listen }, text("host:port", address), "127.0.0.1:7878",
 			"Where to listen, for both the control plane and messaging. Port 0 takes a free one; `:7878` listens on all interfaces."),
 		row("metrics-listen", func(c *Config) *string { return &c.MetricsListen }, text("host:port", optional(address)), "",

@@ -34,7 +34,12 @@ func (s *Server) openChatlogs(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	var shared chatlog.Lanes
+	if s.store.Shared() {
+		shared = s.store
+	}
 	s.shipper, err = chatlog.NewShipper(ctx, chatlog.ShipperOptions{
+		Shared: shared,
 		Outbox: s.store, Open: s.places.Open, Observer: s.metrics, Notify: s.destinationDoes, Logger: s.logger,
 	})
 	if err != nil {

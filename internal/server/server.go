@@ -38,6 +38,14 @@ import (
 // DatabaseFile is the database's name in the data directory.
 const DatabaseFile = "parley.db"
 
+// Database tells where the settings have the data: for store.Open and Attach.
+func Database(c *config.Config) string {
+	if c.Store != "" {
+		return string(c.Store)
+	}
+	return filepath.Join(c.Data, DatabaseFile)
+}
+
 // Server is a whole Parley.
 type Server struct {
 	Config *config.Config
@@ -94,7 +102,7 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 	}()
 	path := ""
 	if !dev {
-		path = filepath.Join(c.Data, DatabaseFile)
+		path = Database(c)
 	}
 	if s.store, err = store.Open(ctx, path); err != nil {
 		return nil, err

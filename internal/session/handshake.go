@@ -19,6 +19,7 @@ import (
 	"github.com/parleychat/parley/internal/limit"
 	"github.com/parleychat/parley/internal/principal"
 	"github.com/parleychat/parley/internal/roomlog"
+	"github.com/parleychat/parley/internal/store"
 	"github.com/parleychat/parley/internal/token"
 	"github.com/parleychat/parley/internal/wsconn"
 	"github.com/parleychat/parley/ivschat/messaging"
@@ -172,6 +173,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Context().Err() != nil:
 		s.options.Observer.Handshake("left") // nobody is there to be told
 		return
+	case errors.Is(err, store.ErrUnavailable): // /readyz says why
+		refused = errBusy
 	case !errors.As(err, &refused):
 		s.options.Logger.Error("handshake failed", "error", err)
 		refused = errHandshake

@@ -19,7 +19,7 @@ type OutboxWaiting struct {
 // OutboxWaiting returns what the outbox holds, by logging configuration and
 // room. It reads all of the outbox.
 func (s *Store) OutboxWaiting(ctx context.Context) ([]OutboxWaiting, error) {
-	list, err := collect(ctx, s.reader, scanWaiting, waitingColumns+`
+	list, err := collect(ctx, s.reader.patient(), scanWaiting, waitingColumns+`
 		GROUP BY d.logging_configuration, d.room_id ORDER BY d.logging_configuration, d.room_id`)
 	if err != nil {
 		return nil, fmt.Errorf("read what waits in the outbox: %w", err)

@@ -111,6 +111,13 @@ func (p *pool) each(ctx context.Context, scan func(*sql.Rows) error, text string
 	return p.dialect.explain(eachOf(rows, scan))
 }
 
+// patient is the pool for queries that read much.
+func (p *pool) patient() *pool {
+	d := *p.dialect
+	d.within *= 10
+	return &pool{p.DB, &d}
+}
+
 func eachOf(rows *sql.Rows, scan func(*sql.Rows) error) (err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {

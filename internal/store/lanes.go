@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"fmt"
 	"sync"
 )
@@ -18,6 +17,9 @@ type lanes struct {
 	conn *sql.Conn
 	held map[string]bool
 }
+
+// Shared tells whether other servers may use the database.
+func (s *Store) Shared() bool { return s.lanes.db != nil }
 
 // HoldLane tells whether this Store is the one to ship the records of the logging
 // configuration: as long as its server lives, unless it cannot reach the database.
@@ -69,15 +71,4 @@ func (l *lanes) close() error {
 		l.conn.Close() // with the pool it ends either way
 	}
 	return l.db.Close()
-}
-
-// LetLanesGo lets other servers ship what this one did.
-func (s *Store) LetLanesGo() {
-	s.lanes.mu.Lock()
-	defer s.lanes.mu.Unlock()
-	if s.lanes.conn != nil {
-		s.lanes.conn.Raw(func(any) error { return driver.ErrBadConn }) // which ends it
-		s.lanes.conn.Close()
-		s.lanes.conn = nil
-	}
 }

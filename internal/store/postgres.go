@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"strings"
 	"time"
 
@@ -34,35 +33,6 @@ func IsURL(where string) bool {
 	return strings.HasPrefix(where, "postgres://") || strings.HasPrefix(where, "postgresql://")
 }
 
-// Redact returns the URL of a database without its secrets, to be shown.
-func Redact(where string) string {
-	if !IsURL(where) {
-		return where
-	}
-	u, err := url.Parse(where)
-	if err != nil {
-		return "postgres://…" // a password could be anywhere
-	}
-	values := u.Query()
-	for name := range values {
-		if strings.Contains(strings.ToLower(name), "password") {
-			values.Set(name, "xxxxx")
-		}
-	}
-	if len(values) > 0 {
-		u.RawQuery = values.Encode()
-	}
-	return u.Redacted()
-}
-
-// CheckURL says what is wrong with the URL of a database, without its secrets.
-func CheckURL(where string) error {
-	if _, err := pgx.ParseConfig(where); err != nil {
-		return errors.New("is not a URL of PostgreSQL as postgres://user@host:5432/database (not shown: there may be a password in it)")
-	}
-	return nil
-}
-
 // postgresDialect is that of a database that several servers share. Transactions
 // see what was committed when each of their statements began, so a job first
 // holds the rows that its decision depends on.
@@ -77,20 +47,17 @@ func postgresDialect() *dialect {
 
 func (s *Store) openPostgres(ctx context.Context, where string, how opening) error {
 	s.dialect = postgresDialect()
-	if err := s.connectPostgres(ctx, where, how); err != nil {
-		return fmt.Errorf("open database %s: %w", Redact(where), err)
+	config, err := pgx.ParseConfig(where)
+	if err != nil {
+		return fmt.Errorf("open database: %w", err) // which names it without its password
+	}
+	if err := s.connectPostgres(ctx, config, how); err != nil {
+		return fmt.Errorf("open database %s of PostgreSQL at %s: %w", config.Database, config.Host, s.dialect.explain(err))
 	}
 	return nil
 }
 
-func (s *Store) connectPostgres(ctx context.Context, where string, how opening) error {
-	if err := CheckURL(where); err != nil {
-		return fmt.Errorf("it %w", err)
-	}
-	config, err := pgx.ParseConfig(where)
-	if err != nil {
-		return err
-	}
+func (s *Store) connectPostgres(ctx context.Context, config *pgx.ConnConfig, how opening) error {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = patience
 	}

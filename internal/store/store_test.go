@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,7 +34,7 @@ func opener(path func(t *testing.T) string) func(t *testing.T) *store.Store {
 	return func(t *testing.T) *store.Store {
 		s := open(t, path(t))
 		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
+			if err := s.Close(); err != nil && !errors.Is(err, store.ErrClosed) {
 				t.Error(err)
 			}
 		})
