@@ -115,21 +115,10 @@ func (s *Server) answers() bool {
 // Stop ends the server at once, as a crash would; what it promised it has written.
 func (s *Server) Stop() { s.stop(syscall.SIGQUIT) }
 
-// Pause has the server's main process stand still, so that it accepts no
-// connections, or go on.
-func (s *Server) Pause(still bool) {
-	signal := syscall.SIGCONT
-	if still {
-		signal = syscall.SIGSTOP
-	}
-	s.process.Process.Signal(signal)
-}
-
 func (s *Server) stop(signal syscall.Signal) {
 	if s.process == nil {
 		return
 	}
-	s.process.Process.Signal(syscall.SIGCONT)
 	s.process.Process.Signal(signal)
 	s.process.Wait() // however it ended
 	s.process = nil

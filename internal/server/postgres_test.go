@@ -1,0 +1,130 @@
+//go:build unix
+
+package server_test
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/parleychat/parley/internal/config"
+	"github.com/parleychat/parley/internal/store/pgtest"
+	"github.com/parleychat/parley/ivschat"
+)
+
+// shared is settings of servers on one database.
+func shared(database, logs string) func(c *config.Config) {
+	master := base64.StdEncoding.EncodeToString([]byte("0123456789abcdef0123456789abcdef"))
+	return func(c *config.Config) {
+		c.Store, c.MasterKey = config.DatabaseURL(database), config.Secret(master)
+		c.AccessKeyID, c.SecretAccessKey = "AKIDSHARED", "0123456789abcdef"
+		c.ChatlogDir, c.ChatlogObjectInterval = logs, 100*time.Millisecond
+	}
+}
+
+func noRetries(o *ivschat.Options) { o.Retryer = aws.NopRetryer{} }
+
+func TestChatGoesOnWhilePostgresIsDown(t *testing.T) {
+	postgres := pgtest.Start(t, "fsync=off")
+	r := start(t, shared(postgres.Database(t), t.TempDir()))
+	room, logged := r.room(), r.logged()
+	ana, bea, cid := r.connect(room, "ana"), r.connect(room, "bea"), r.connect(logged, "cid")
+	unused := r.token(room, "dan")
+	chat := func(text string) {
+		t.Helper()
+		r.send(ana, fmt.Sprintf(`{"Action":"SEND_MESSAGE","Content":%q}`, text))
+		for _, c := range []func() frame{func() frame { return r.read(ana) }, func() frame { return r.read(bea) }} {
+			if f := c(); f.Content != text {
+				t.Errorf("%+v, want %s", f, text)
+			}
+		}
+	}
+	chat("before")
+	r.send(cid, `{"Action":"SEND_MESSAGE","Content":"logged"}`)
+	r.read(cid)
+
+	postgres.Stop()
+	chat("meanwhile")
+	var refused *ivschat.ClientError
+	_, err := r.client(noRetries).CreateRoom(t.Context(), &ivschat.CreateRoomInput{})
+	if !errors.As(err, &refused) || refused.Status != http.StatusServiceUnavailable || refused.Code != "ServiceUnavailable" {
+		t.Errorf("CreateRoom: %v", err)
+	}
+	if _, err := r.client(noRetries).ListRooms(t.Context(), &ivschat.ListRoomsInput{}); !errors.As(err, &refused) || refused.Status != http.StatusServiceUnavailable {
+		t.Errorf("ListRooms: %v", err)
+	}
+	if _, status, err := r.dial(unused); err == nil || status != http.StatusServiceUnavailable {
+		t.Errorf("a handshake: %d, %v", status, err)
+	}
+	if status, _ := r.get("/readyz"); status != http.StatusServiceUnavailable {
+		t.Errorf("/readyz: %d", status)
+	}
+	if status, _ := r.get("/healthz"); status != http.StatusOK {
+		t.Errorf("/healthz: %d", status)
+	}
+	// What could not be logged is not shown.
+	r.send(cid, `{"Action":"SEND_MESSAGE","Content":"lost"}`)
+	if f := r.read(cid); f.Type != "ERROR" || f.ErrorCode != 500 {
+		t.Errorf("a logged room: %+v", f)
+	}
+
+	postgres.Start(t)
+	chat("after")
+	if _, err := r.client().GetRoom(t.Context(), &ivschat.GetRoomInput{Identifier: room.Arn}); err != nil {
+		t.Error(err)
+	}
+	r.room()
+	r.connect(room, "eva")
+	r.send(cid, `{"Action":"SEND_MESSAGE","Content":"logged again"}`)
+	if f := r.read(cid); f.Content != "logged again" {
+		t.Errorf("a logged room: %+v", f)
+	}
+}
+
+func TestServersShareADatabase(t *testing.T) {
+	postgres := pgtest.Start(t, "fsync=off")
+	database, logs := postgres.Database(t), t.TempDir()
+	a, b := start(t, shared(database, logs)), start(t, shared(database, logs))
+	room := a.logged()
+	if got, err := b.client().GetRoom(t.Context(), &ivschat.GetRoomInput{Identifier: room.Arn}); err != nil || got.ID != room.ID {
+		t.Fatalf("what one made the other has: %v, %v", got, err)
+	}
+	token := a.token(room, "ana")
+	c, _, err := b.dial(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseNow()
+	if _, status, err := a.dial(token); err == nil || status != http.StatusForbidden {
+		t.Errorf("a token that the other server took: %d, %v", status, err)
+	}
+
+	// Whoever ships, each record is shipped once; when that server stops, the
+	// other goes on.
+	wanted := func(n int, ids []string) {
+		t.Helper()
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		got := func() []string { return objects(t, filepath.Join(logs, "chat-logs", "AWSLogs")) }
+		for end := time.Now().Add(time.Minute); len(got()) < n && time.Now().Before(end); <-tick.C {
+		}
+		found := got()
+		slices.Sort(found)
+		slices.Sort(ids)
+		if !slices.Equal(found, ids) {
+			t.Errorf("shipped %v, want %v", found, ids)
+		}
+	}
+	ids := append(a.chat(room), b.chat(room)...)
+	wanted(len(ids), ids)
+	a.stop()
+	ids = append(ids, b.chat(room)...)
+	wanted(len(ids), ids)
+}
