@@ -36,7 +36,7 @@ func TestPostgresThatIsDown(t *testing.T) {
 	database := server.Database(t)
 	s := opener(func(*testing.T) string { return database })(t)
 	ctx := t.Context()
-	must(t, s.CreateRoom(ctx, tenant, benchmarkRoom(), 0))
+	must(t, s.CreateRoom(ctx, tenant, storetest.BenchRoom(), 0))
 	held, err := s.HoldLane(ctx, "lane")
 	must(t, err)
 	for round := range uint64(2) {
@@ -45,7 +45,7 @@ func TestPostgresThatIsDown(t *testing.T) {
 			_, list := s.Rooms(ctx, tenant, store.RoomFilter{}, store.Cursor{}, 1)
 			_, claim := s.ClaimToken(ctx, [16]byte{byte(round), 1}, time.Now().Add(time.Minute))
 			_, hold := s.HoldLane(ctx, "lane")
-			for _, err := range []error{s.Ping(ctx), list, claim, hold, s.CreateRoom(ctx, tenant, benchmarkRoom(), 0)} {
+			for _, err := range []error{s.Ping(ctx), list, claim, hold, s.CreateRoom(ctx, tenant, storetest.BenchRoom(), 0)} {
 				if !errors.Is(err, store.ErrUnavailable) {
 					t.Fatalf("error is %v", err)
 				}
@@ -56,7 +56,7 @@ func TestPostgresThatIsDown(t *testing.T) {
 		}
 		server.Start(t)
 		must(t, s.Ping(ctx))
-		must(t, s.CreateRoom(ctx, tenant, benchmarkRoom(), 0))
+		must(t, s.CreateRoom(ctx, tenant, storetest.BenchRoom(), 0))
 		if first, err := s.ClaimToken(ctx, [16]byte{byte(round), 2}, time.Now().Add(time.Minute)); !first || err != nil {
 			t.Errorf("claim: %v, %v", first, err)
 		}
@@ -77,7 +77,7 @@ func TestPostgresRowsThatAreHeld(t *testing.T) {
 	database := server.Database(t)
 	s := opener(func(*testing.T) string { return database })(t)
 	ctx := t.Context()
-	room := benchmarkRoom()
+	room := storetest.BenchRoom()
 	must(t, s.CreateRoom(ctx, tenant, room, 0))
 	db, err := sql.Open("pgx", database)
 	must(t, err)
@@ -111,7 +111,7 @@ func TestPostgresThatCannotBeUsed(t *testing.T) {
 	defer s.Close()
 	beside, err := store.Attach(t.Context(), database)
 	must(t, err)
-	must(t, beside.CreateRoom(t.Context(), tenant, benchmarkRoom(), 0))
+	must(t, beside.CreateRoom(t.Context(), tenant, storetest.BenchRoom(), 0))
 	must(t, beside.Close())
 
 	server.Execute(t, database, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)")
@@ -140,4 +140,11 @@ func TestPostgresThatIsSilent(t *testing.T) {
 	if _, err := store.Open(t.Context(), "postgres://parley@"+l.Addr().String()+"/parley?connect_timeout=1"); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("error is %v", err)
 	}
+}
+
+func BenchmarkPostgres(b *testing.B) {
+	server := pgtest.Start(b)
+	s := open(b, server.Database(b))
+	b.Cleanup(func() { s.Close() })
+	storetest.Bench(b, s)
 }
