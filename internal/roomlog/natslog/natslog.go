@@ -1,0 +1,382 @@
+// Package natslog is the room log of several nodes, on NATS JetStream. One stream
+// holds all rooms' entries, a room on two subjects: one for entries that are to be
+// logged, one for the others. An append says which entry of the room it follows,
+// and the stream refuses it if that is not the last: so there is one order, and a
+// rate counted from what a node knows cannot be exceeded by what it does not know.
+// The stream publishes what it stored to nodes that have the room open; each entry
+// names its predecessor, so that a node sees what it missed and reads it from the
+// stream before it goes on.
+package natslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/parleychat/parley/internal/roomlog"
+)
+
+// Options of a log. URLs is required; zero values of the others take the defaults
+// named here.
+type Options struct {
+	URLs        []string
+	Credentials string // file of NATS credentials
+	CA          string // file of the authorities of TLS certificates
+	// Name is the stream's, and begins its subjects: parley.
+	Name string
+	// Replicas is on how many servers an entry is stored: 3, or 1 with one URL.
+	Replicas int
+	// Memory keeps entries in memory only; then no room can be logged.
+	Memory bool
+	// Keep is how long entries stay in the stream that nobody logs: 2 minutes.
+	Keep time.Duration
+	// KeepLogged is how long those stay that are to be logged: 7 days.
+	KeepLogged time.Duration
+	// Wait bounds how long an append waits for the servers: 2 seconds.
+	Wait time.Duration
+	// Idle is how long a room that nobody uses stays open: 1 minute.
+	Idle   time.Duration
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.Name == "" {
+		o.Name = "parley"
+	}
+	if o.Replicas == 0 {
+		o.Replicas = 3
+		if len(o.URLs) == 1 {
+			o.Replicas = 1
+		}
+	}
+	if o.Keep == 0 {
+		o.Keep = 2 * time.Minute
+	}
+	if o.KeepLogged == 0 {
+		o.KeepLogged = 7 * 24 * time.Hour
+	}
+	if o.Wait == 0 {
+		o.Wait = 2 * time.Second
+	}
+	if o.Idle == 0 {
+		o.Idle = time.Minute
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// workers is how many goroutines take what the stream publishes; a room is one's.
+const workers = 16
+
+// Log is a roomlog.Log on NATS JetStream.
+type Log struct {
+	options Options
+	conn    *nats.Conn
+	js      jetstream.JetStream
+	stream  jetstream.Stream
+	inboxes [workers]chan *nats.Msg
+
+	mu    sync.Mutex // guards rooms
+	rooms map[roomlog.Room]*room
+
+	closed atomic.Bool
+	ctx    context.Context // ends with Close
+	stop   context.CancelFunc
+	done   sync.WaitGroup
+}
+
+var _ roomlog.Log = (*Log)(nil)
+
+// Open connects, makes the stream or brings its settings up to date, and starts a
+// log. Close it.
+func Open(ctx context.Context, o Options) (*Log, error) {
+	o = o.withDefaults()
+	l := &Log{options: o, rooms: map[roomlog.Room]*room{}}
+	l.ctx, l.stop = context.WithCancel(context.Background())
+	for i := range l.inboxes {
+		l.inboxes[i] = make(chan *nats.Msg, 4096)
+	}
+	if err := l.connect(ctx); err != nil {
+		l.stop()
+		return nil, fmt.Errorf("room log: %w", err)
+	}
+	for i := range l.inboxes {
+		l.done.Go(func() { l.take(l.inboxes[i]) })
+	}
+	l.done.Go(l.sweep)
+	return l, nil
+}
+
+func (l *Log) connect(ctx context.Context) (err error) {
+	options := []nats.Option{
+		nats.Name("parley"), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1),
+		nats.PingInterval(2 * time.Second), nats.MaxPingsOutstanding(2),
+		nats.ReconnectWait(100 * time.Millisecond), nats.ReconnectJitter(200*time.Millisecond, 200*time.Millisecond),
+		nats.Timeout(l.options.Wait),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if !l.closed.Load() {
+				l.options.Logger.Error("room log: NATS is out of reach; rooms with members wait, sends are refused", "error", err)
+			}
+		}),
+		nats.ReconnectHandler(func(c *nats.Conn) {
+			l.options.Logger.Info("room log: NATS is in reach again", "server", c.ConnectedServerName())
+			l.recover()
+		}),
+		nats.ErrorHandler(func(_ *nats.Conn, s *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrSlowConsumer) { // what was dropped is read from the stream
+				l.recover()
+				return
+			}
+			l.options.Logger.Warn("room log: NATS", "error", err)
+		}),
+	}
+	if l.options.Credentials != "" {
+		options = append(options, nats.UserCredentials(l.options.Credentials))
+	}
+	if l.options.CA != "" {
+		options = append(options, nats.RootCAs(l.options.CA))
+	}
+	if l.conn, err = nats.Connect(join(l.options.URLs), options...); err != nil {
+		return fmt.Errorf("connect to NATS: %w", err)
+	}
+	if l.js, err = jetstream.New(l.conn); err == nil {
+		l.stream, err = l.js.CreateOrUpdateStream(ctx, l.config())
+	}
+	if err != nil {
+		l.conn.Close()
+		return fmt.Errorf("make the stream %s: %w", l.options.Name, err)
+	}
+	return nil
+}
+
+func (l *Log) config() jetstream.StreamConfig {
+	storage := jetstream.FileStorage
+	if l.options.Memory {
+		storage = jetstream.MemoryStorage
+	}
+	return jetstream.StreamConfig{
+		Name: l.options.Name, Description: "room logs of Parley",
+		Subjects: []string{l.options.Name + ".entry.>"},
+		Storage:  storage, Replicas: l.options.Replicas, Discard: jetstream.DiscardOld,
+		MaxAge: l.options.KeepLogged, AllowMsgTTL: true, AllowDirect: true, Duplicates: time.Minute,
+		RePublish: &jetstream.RePublish{Source: l.options.Name + ".entry.>", Destination: l.options.Name + ".deliver.>"},
+	}
+}
+
+func join(urls []string) string {
+	text := ""
+	for i, u := range urls {
+		if i > 0 {
+			text += ","
+		}
+		text += u
+	}
+	return text
+}
+
+// Close implements roomlog.Log.
+func (l *Log) Close() error {
+	if l.closed.Swap(true) {
+		return nil
+	}
+	l.stop()
+	l.conn.Close()
+	l.done.Wait()
+	return nil
+}
+
+// take hands what the stream publishes to the rooms.
+func (l *Log) take(inbox chan *nats.Msg) {
+	for {
+		select {
+		case <-l.ctx.Done():
+			return
+		case m := <-inbox:
+			e, err := decode(m.Header, m.Data)
+			if err != nil {
+				l.options.Logger.Error("room log: an entry cannot be read", "subject", m.Subject, "error", err)
+				continue
+			}
+			key, ok := l.roomOf(m.Subject)
+			if !ok {
+				continue
+			}
+			l.mu.Lock()
+			r := l.rooms[key]
+			l.mu.Unlock()
+			if r != nil {
+				r.receive(e)
+			}
+		}
+	}
+}
+
+// recover has every open room read what it may have missed.
+func (l *Log) recover() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range l.rooms {
+		r.behind()
+	}
+}
+
+// sweep closes rooms that nobody uses.
+func (l *Log) sweep() {
+	ticker := time.NewTicker(l.options.Idle / 2)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-l.ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		l.mu.Lock()
+		for key, r := range l.rooms {
+			if r.idle(l.options.Idle) {
+				delete(l.rooms, key)
+				r.close()
+			}
+		}
+		l.mu.Unlock()
+	}
+}
+
+// open returns the room, open: it knows the end of its log and gets what comes.
+func (l *Log) open(ctx context.Context, key roomlog.Room) (*room, error) {
+	for {
+		if l.closed.Load() {
+			return nil, roomlog.ErrClosed
+		}
+		l.mu.Lock()
+		r := l.rooms[key]
+		if r == nil {
+			r = newRoom(l, key)
+			l.rooms[key] = r
+			l.done.Go(r.begin)
+		}
+		r.touch()
+		l.mu.Unlock()
+		select {
+		case <-r.opened:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-l.ctx.Done():
+			return nil, roomlog.ErrClosed
+		}
+		if r.failed == nil {
+			return r, nil
+		}
+		return nil, r.failed
+	}
+}
+
+// Append implements roomlog.Log.
+func (l *Log) Append(ctx context.Context, key roomlog.Room, e roomlog.Entry, t roomlog.Terms) (uint64, error) {
+	rate := t.Rate
+	if e.Kind != roomlog.KindMessage {
+		rate = 0
+	}
+	if e.Payload == nil {
+		t.LoggingConfigurations = nil
+	}
+	if len(t.LoggingConfigurations) > 0 && l.options.Memory {
+		return 0, errors.New("room log: entries of logged rooms need a stream that is on disk")
+	}
+	return l.append(ctx, key, stored{Entry: e, LoggingConfigurations: t.LoggingConfigurations}, rate)
+}
+
+func (l *Log) append(ctx context.Context, key roomlog.Room, e stored, rate int) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.options.Wait)
+	defer cancel()
+	r, err := l.open(ctx, key)
+	if err != nil {
+		return 0, err
+	}
+	return r.append(ctx, e, rate)
+}
+
+// Admit implements roomlog.Log. What is admitted is an entry too, which nobody is
+// told of: other nodes have to count it.
+func (l *Log) Admit(ctx context.Context, key roomlog.Room, rate int) error {
+	if l.closed.Load() {
+		return roomlog.ErrClosed
+	}
+	if rate <= 0 {
+		return nil
+	}
+	_, err := l.append(ctx, key, stored{Entry: roomlog.Entry{Kind: kindAdmitted, Time: time.Now()}}, rate)
+	return err
+}
+
+// Subscribe implements roomlog.Log.
+func (l *Log) Subscribe(ctx context.Context, key roomlog.Room, s roomlog.Subscriber) (func(), error) {
+	ctx, cancel := context.WithTimeout(ctx, l.options.Wait)
+	defer cancel()
+	for {
+		r, err := l.open(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		if leave, ok := r.subscribe(s); ok {
+			return leave, nil
+		}
+		// It was closed as idle meanwhile.
+	}
+}
+
+// Read implements roomlog.Log.
+func (l *Log) Read(ctx context.Context, key roomlog.Room, after uint64, n int) ([]roomlog.Entry, error) {
+	if l.closed.Load() {
+		return nil, roomlog.ErrClosed
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.options.Wait)
+	defer cancel()
+	var list []roomlog.Entry
+	for len(list) < n {
+		e, err := l.next(ctx, key, after)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("room log: read: %w", err)
+		}
+		after = e.Seq
+		if e.Kind != kindAdmitted {
+			list = append(list, e.Entry)
+		}
+	}
+	return list, nil
+}
+
+// next reads the room's first entry after a place.
+func (l *Log) next(ctx context.Context, key roomlog.Room, after uint64) (stored, error) {
+	m, err := l.stream.GetMsg(ctx, after+1, jetstream.WithGetMsgSubject(l.filter(key)))
+	if err != nil {
+		return stored{}, err
+	}
+	e, err := decodeBody(m.Data)
+	e.Seq = m.Sequence
+	e.stamp = m.Time
+	return e, err
+}
+
+// newest reads the room's last entry.
+func (l *Log) newest(ctx context.Context, key roomlog.Room) (stored, error) {
+	m, err := l.stream.GetLastMsgForSubject(ctx, l.filter(key))
+	if err != nil {
+		return stored{}, err
+	}
+	e, err := decodeBody(m.Data)
+	e.Seq = m.Sequence
+	e.stamp = m.Time
+	return e, err
+}

@@ -1,0 +1,390 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+
+	"github.com/parleychat/parley/internal/roomlog"
+)
+
+// skew is how far the servers' clocks may be off this node's, when it counts
+// messages that were there before it opened the room.
+const skew = 500 * time.Millisecond
+
+// room is what a node knows of a room that it has open.
+type room struct {
+	log    *Log
+	key    roomlog.Room
+	opened chan struct{} // closed when begin is done
+	failed error         // of begin; read after opened
+
+	// appending lets one append of this node at a time learn the end of the log.
+	appending sync.Mutex
+
+	mu          sync.Mutex // guards what follows
+	feeds       []*nats.Subscription
+	subscribers []*subscription
+	touched     time.Time
+	closed      bool
+	ended       bool   // known is 0 as the stream has no entry of the room any more
+	known       uint64 // the last entry that is known, delivered or not
+	last        uint64 // the last that was delivered
+	sent        []time.Time
+	catching    bool // catchUp runs
+	again       bool // and has to look once more
+}
+
+type subscription struct{ roomlog.Subscriber }
+
+func newRoom(l *Log, key roomlog.Room) *room {
+	return &room{log: l, key: key, opened: make(chan struct{}), touched: time.Now()}
+}
+
+var seed = maphash.MakeSeed()
+
+// begin subscribes to what comes, then learns what there is.
+func (r *room) begin() {
+	defer close(r.opened)
+	ctx, cancel := context.WithTimeout(r.log.ctx, r.log.options.Wait)
+	defer cancel()
+	if r.failed = r.start(ctx); r.failed == nil {
+		return
+	}
+	// The next who wants the room tries anew.
+	r.log.mu.Lock()
+	defer r.log.mu.Unlock()
+	if r.log.rooms[r.key] == r {
+		delete(r.log.rooms, r.key)
+	}
+	r.close()
+}
+
+func (r *room) start(ctx context.Context) error {
+	inbox := r.log.inboxes[maphash.Comparable(seed, r.key)%workers]
+	r.mu.Lock()
+	r.catching = true // what comes meanwhile is read from the stream
+	r.mu.Unlock()
+	feed, err := r.log.conn.ChanSubscribe(r.log.subject("deliver", "*", r.key), inbox)
+	if err != nil {
+		return unreachable(err)
+	}
+	r.mu.Lock()
+	r.feeds = append(r.feeds, feed)
+	r.mu.Unlock()
+	if err := r.log.conn.FlushWithContext(ctx); err != nil {
+		return unreachable(err)
+	}
+	newest, err := r.log.newest(ctx, r.key)
+	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return unreachable(err)
+	}
+	if err == nil {
+		if err := r.count(ctx, newest); err != nil {
+			return unreachable(err)
+		}
+	}
+	r.mu.Lock()
+	r.known, r.last = newest.Seq, newest.Seq
+	r.mu.Unlock()
+	r.log.done.Go(r.catchUp)
+	return nil
+}
+
+// count counts the messages of the last second, from the newest entry back.
+func (r *room) count(ctx context.Context, newest stored) error {
+	now := time.Now()
+	for e := newest; now.Sub(e.stamp) < time.Second+skew; {
+		if e.Counted {
+			r.mu.Lock()
+			r.sent = append(r.sent, now)
+			r.mu.Unlock()
+		}
+		if e.Prev == 0 {
+			return nil
+		}
+		var err error
+		if e, err = r.log.next(ctx, r.key, e.Prev-1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errUnreachable = errors.New("room log: NATS does not answer")
+
+func unreachable(err error) error { return errors.Join(errUnreachable, err) }
+
+func (r *room) touch() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.touched = time.Now()
+}
+
+// idle tells whether nobody has used the room for that long.
+func (r *room) idle(d time.Duration) bool {
+	select {
+	case <-r.opened:
+	default:
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.subscribers) == 0 && time.Since(r.touched) > d
+}
+
+// close needs log.mu. Nothing is delivered any more.
+func (r *room) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	for _, f := range r.feeds {
+		f.Unsubscribe() // an error is that the connection ended
+	}
+}
+
+func (r *room) subscribe(s roomlog.Subscriber) (cancel func(), ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, false
+	}
+	sub := &subscription{s}
+	r.subscribers = append(r.subscribers, sub)
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.subscribers = slices.DeleteFunc(r.subscribers, func(s *subscription) bool { return s == sub })
+		r.touched = time.Now()
+	}, true
+}
+
+// receive takes an entry that the stream published.
+func (r *room) receive(e stored) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.closed || e.Seq <= r.last: // it came twice
+	case r.catching:
+		r.again = true
+	case e.Prev > r.last: // something is missing
+		r.catch()
+	default:
+		r.deliver(e)
+	}
+}
+
+// deliver needs mu. It hands the next entry of the log to the subscribers.
+func (r *room) deliver(e stored) {
+	r.learn(e)
+	prev := r.last
+	r.last = e.Seq
+	if e.Kind == kindAdmitted {
+		return
+	}
+	e.Prev = prev
+	for _, s := range r.subscribers {
+		s.Deliver(r.key, e.Entry)
+	}
+}
+
+// learn needs mu. It notes an entry that is in the log, and counts it if it is new.
+func (r *room) learn(e stored) {
+	if e.Seq <= r.known {
+		return
+	}
+	r.known, r.ended = e.Seq, false
+	if e.Counted {
+		r.sent = append(r.sent, time.Now())
+	}
+}
+
+// full needs mu. It tells whether the last second has as many messages as may be.
+// An entry's second begins when this node heard of it, which is after it was
+// stored: whatever the clocks say, no second holds more.
+func (r *room) full(rate int) bool {
+	if rate <= 0 {
+		return false
+	}
+	now := time.Now()
+	old := 0
+	for old < len(r.sent) && now.Sub(r.sent[old]) >= time.Second {
+		old++
+	}
+	r.sent = slices.Delete(r.sent, 0, old)
+	return len(r.sent) >= rate
+}
+
+// behind has the room read what it may have missed.
+func (r *room) behind() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.catching {
+		r.again = true
+		return
+	}
+	r.catch()
+}
+
+// catch needs mu.
+func (r *room) catch() {
+	if !r.catching && !r.closed && r.log.ctx.Err() == nil {
+		r.catching = true
+		r.log.done.Go(r.catchUp)
+	}
+}
+
+// catchUp delivers what the stream has after the last entry that was delivered,
+// and tries until it can.
+func (r *room) catchUp() {
+	wait := 10 * time.Millisecond
+	for {
+		r.mu.Lock()
+		after, over := r.last, r.closed
+		r.again = false
+		r.mu.Unlock()
+		if over {
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.log.ctx, r.log.options.Wait)
+		e, err := r.log.next(ctx, r.key, after)
+		cancel()
+		switch {
+		case err == nil:
+			wait = 10 * time.Millisecond
+			r.caught(e)
+			continue
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			r.mu.Lock()
+			if !r.again {
+				r.catching = false
+				r.mu.Unlock()
+				return
+			}
+			r.mu.Unlock()
+			continue
+		}
+		select {
+		case <-r.log.ctx.Done():
+			return
+		case <-time.After(wait/2 + rand.N(wait)):
+			wait = min(2*wait, time.Second)
+		}
+	}
+}
+
+func (r *room) caught(e stored) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || e.Seq <= r.last {
+		return
+	}
+	if e.Prev > r.last {
+		r.log.options.Logger.Error("room log: entries are gone from the stream before this node had them",
+			"room", r.key.ID, "after", r.last, "before", e.Seq)
+	}
+	r.deliver(e)
+}
+
+// append stores an entry at the end of the room's log, if the rate allows it.
+func (r *room) append(ctx context.Context, e stored, rate int) (uint64, error) {
+	r.appending.Lock()
+	defer r.appending.Unlock()
+	id := nuid.Next() // an answer that is lost is settled by sending again
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
+		r.mu.Lock()
+		r.touched = time.Now()
+		if r.full(rate) {
+			r.mu.Unlock()
+			return 0, roomlog.ErrRate
+		}
+		after := r.known
+		if r.ended {
+			after = 0
+		}
+		r.mu.Unlock()
+		e.Prev, e.Counted = after, rate > 0
+		seq, err := r.publish(ctx, e, id)
+		if err == nil {
+			e.Seq = seq
+			r.mu.Lock()
+			r.learn(e)
+			r.mu.Unlock()
+			return seq, nil
+		}
+		if isConflict(err) {
+			err = r.find(ctx)
+		} else { // not stored, or stored and not told
+			select {
+			case <-ctx.Done():
+			case <-time.After(wait/2 + rand.N(wait)):
+			}
+		}
+		if ctx.Err() != nil {
+			return 0, unreachable(err)
+		}
+	}
+}
+
+func (r *room) publish(ctx context.Context, e stored, id string) (uint64, error) {
+	data, err := encode(e)
+	if err != nil {
+		return 0, err
+	}
+	which, ttl := plain, r.log.options.Keep
+	if len(e.LoggingConfigurations) > 0 {
+		which, ttl = logged, r.log.options.KeepLogged
+	}
+	ack, err := r.log.js.PublishMsg(ctx, &nats.Msg{Subject: r.log.subject("entry", which, r.key), Data: data},
+		jetstream.WithMsgID(id), jetstream.WithExpectLastSequenceForSubject(e.Prev, r.log.filter(r.key)),
+		jetstream.WithMsgTTL(ttl), jetstream.WithRetryAttempts(0))
+	if err != nil {
+		return 0, err
+	}
+	return ack.Sequence, nil
+}
+
+func isConflict(err error) bool {
+	var e *jetstream.APIError
+	return errors.As(err, &e) && e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
+}
+
+// find learns what others appended since.
+func (r *room) find(ctx context.Context) error {
+	for {
+		r.mu.Lock()
+		after := r.known
+		r.mu.Unlock()
+		e, err := r.log.next(ctx, r.key, after)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return r.atEnd(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		r.mu.Lock()
+		r.learn(e)
+		r.mu.Unlock()
+	}
+}
+
+// atEnd notes whether the stream has the last entry still: what it forgot is
+// nobody's predecessor.
+func (r *room) atEnd(ctx context.Context) error {
+	_, err := r.log.newest(ctx, r.key)
+	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = err != nil
+	return nil
+}
