@@ -214,6 +214,9 @@ func wire(err error, identifier string) error {
 // limits are those of a tenant.
 func (s *Service) limits(t store.Tenant) *limit.Profile { return s.Quotas.For(t.Account, t.Region) }
 
+// RateLimits are the accounts' rates, for nodes that hold them together.
+func (s *Service) RateLimits() *limit.Rates { return &s.rates }
+
 // Rates returns what tenants' messages and events came to lately, by the names of quotas.
 func (s *Service) Rates() map[limit.Key]int { return s.rates.Use() }
 

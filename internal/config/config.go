@@ -22,7 +22,7 @@ import (
 // said once, in its row of [Reference].
 type Config struct {
 	Data          string
-	Store         DatabaseURL
+	Store         ServiceURL
 	Listen        string
 	MetricsListen string
 	PublicURL     string
@@ -32,6 +32,14 @@ type Config struct {
 	ACMEDomains   []string
 	ACMEEmail     string
 	ACMEDirectory string
+
+	Roomlog            []ServiceURL
+	RoomlogCredentials string
+	RoomlogTLSCA       string
+	RoomlogName        string
+	RoomlogReplicas    int
+	RoomlogStorage     string
+	RoomlogLimit       Size
 
 	MetricsTLSCert  string
 	MetricsTLSKey   string
@@ -219,6 +227,11 @@ func (c *Config) together(bad []string) []error {
 	require(c.MetricsTLSCert == "" || c.MetricsListen != "", "is set without metrics-listen", "metrics-tls-cert", "metrics-listen")
 	require(!c.ProxyProtocol || len(c.TrustedProxies) > 0,
 		"believes nobody without trusted-proxies; name the balancer's addresses", "proxy-protocol", "trusted-proxies")
+	require(len(c.Roomlog) == 0 || c.Store != "",
+		"needs store: nodes that share room logs share their rooms", "roomlog", "store")
+	for _, name := range []string{"roomlog-credentials", "roomlog-tls-ca", "roomlog-name", "roomlog-replicas", "roomlog-storage", "roomlog-limit"} {
+		require(len(c.Roomlog) > 0 || !c.Explicit(name), "is set without roomlog", name, "roomlog")
+	}
 	require(len(c.Regions) == 0 || slices.Contains(c.Regions, c.Region),
 		fmt.Sprintf("%q is not among regions", c.Region), "region", "regions")
 	require(c.PongTimeout <= c.PingInterval,

@@ -53,6 +53,7 @@ func TestDefaults(t *testing.T) {
 		SendBuffer: 64 << 10, PingInterval: 30 * time.Second, PongTimeout: 10 * time.Second,
 		FanoutWindow: 16 * time.Millisecond, Reader: "auto", OutboxPolicy: "refuse", ExpiryGrace: 3 * time.Second, DrainTimeout: 30 * time.Second, LogFormat: "auto", Banner: "auto",
 		ReviewUnresolved: "refuse", ReviewTimeout: 200 * time.Millisecond, ReviewHandlerCalls: 64, ReviewRoomReviews: 32,
+		RoomlogName: "parley", RoomlogStorage: "file", RoomlogLimit: 4 << 30,
 		ACMEDirectory:         "https://acme-v02.api.letsencrypt.org/directory",
 		ChatlogObjectInterval: 5 * time.Minute, ChatlogObjectSize: 8 << 20, ChatlogEventInterval: 10 * time.Second, OutboxLimit: 1 << 30,
 	}
@@ -364,11 +365,16 @@ func TestEveryFieldHasItsOwnSetting(t *testing.T) {
 		"chatlog-destinations": "kind=s3,endpoint=aws", "quotas-for": "rooms=1",
 		"tls-cert": "c", "tls-key": "k", "acme-domain": "chat.example.com", "acme-email": "ops@example.com", "acme-directory": "https://acme.example/dir",
 		"metrics-tls-cert": "c", "metrics-tls-key": "k", "metrics-client-ca": "a", "cors-origins": "https://x.example",
+		"roomlog": "nats://a", "roomlog-credentials": "c", "roomlog-tls-ca": "c", "roomlog-name": "n", "roomlog-replicas": "1",
+		"roomlog-storage": "memory", "roomlog-limit": "1GiB",
 		"proxy-protocol": "true", "client-handshake-rate": "1", "client-connections": "1", "client-pending": "1",
 	}
 	// Those that are refused without others.
 	with := map[string][]string{
 		"tls-cert": {"tls-key"}, "tls-key": {"tls-cert"}, "acme-email": {"acme-domain"}, "proxy-protocol": {"trusted-proxies"},
+		"roomlog": {"store"}, "roomlog-credentials": {"roomlog", "store"}, "roomlog-tls-ca": {"roomlog", "store"},
+		"roomlog-name": {"roomlog", "store"}, "roomlog-replicas": {"roomlog", "store"}, "roomlog-storage": {"roomlog", "store"},
+		"roomlog-limit":    {"roomlog", "store"},
 		"metrics-tls-cert": {"metrics-tls-key", "metrics-listen"}, "metrics-tls-key": {"metrics-tls-cert", "metrics-listen"},
 		"metrics-client-ca": {"metrics-tls-cert", "metrics-tls-key", "metrics-listen"},
 		"access-key-id":     {"secret-access-key"}, "secret-access-key": {"access-key-id"},

@@ -82,6 +82,10 @@ func accessKeyID(s string) error {
 	return matching(s, `|\w{4,128}`, "an access key id: 4 to 128 letters, digits and underscores")
 }
 
+func streamName(s string) error {
+	return matching(s, `[A-Za-z0-9_-]{1,32}`, "a stream's name: 1 to 32 letters, digits, hyphens and underscores")
+}
+
 func address(s string) error {
 	wrong := errors.New("is not host:port, such as 127.0.0.1:7878, [::1]:7878 or :7878")
 	host, port, err := net.SplitHostPort(s)
@@ -288,7 +292,7 @@ const listOf = "list of "
 // list is any number of values, separated by commas.
 func list[T any](k kind[T]) kind[[]T] {
 	return kind[[]T]{
-		name: listOf + k.name,
+		name: listOf + k.name, secret: k.secret, silent: k.silent,
 		parse: func(s string) ([]T, error) {
 			if s == "" {
 				return nil, nil

@@ -30,6 +30,13 @@ func (b *Bucket) AllowBurst(now time.Time, rate, burst int) bool {
 	return true
 }
 
+// Charge takes n tokens whether the bucket has them or not. It owes a second of its
+// rate at most.
+func (b *Bucket) Charge(now time.Time, rate, n int) {
+	b.spent = min(max(0, b.spent-now.Sub(b.last).Seconds()*float64(rate))+float64(n), 2*float64(rate))
+	b.last = now
+}
+
 // Key names a bucket: what is counted, for whom.
 type Key struct {
 	Account string
@@ -48,14 +55,17 @@ type Rates struct {
 // counted is a bucket and what it allowed.
 type counted struct {
 	Bucket
+	rate      int   // the last it was asked for
 	second    int64 // the one that now is of
 	now, past int   // allowed in it, and in the one before
+	untold    int   // allowed since Spent was called
 }
 
 // add notes one more at a time.
 func (c *counted) add(at time.Time) {
 	c.turn(at)
 	c.now++
+	c.untold++
 }
 
 // turn begins a new second if one has begun.
@@ -84,11 +94,38 @@ func (r *Rates) Allow(key Key, rate int) bool {
 		b = &counted{}
 		r.buckets[key] = b
 	}
+	b.rate = rate
 	if !b.Allow(now, rate) {
 		return false
 	}
 	b.add(now)
 	return true
+}
+
+// Spent returns how many each key was allowed since Spent was last called.
+func (r *Rates) Spent() map[Key]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	spent := map[Key]int{}
+	for key, b := range r.buckets {
+		if b.untold > 0 {
+			spent[key] = b.untold
+			b.untold = 0
+		}
+	}
+	return spent
+}
+
+// Charge takes n tokens that were allowed elsewhere, also what the key has not: a
+// debt, of a second at most. A key that nobody asked for here has none to take.
+func (r *Rates) Charge(key Key, n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.buckets[key]
+	if b == nil {
+		return
+	}
+	b.Charge(time.Now(), b.rate, n)
 }
 
 // Use returns how many each key was allowed within the last whole second or, if
@@ -112,6 +149,7 @@ func (r *Rates) Return(key Key) {
 	if b := r.buckets[key]; b != nil {
 		b.spent = max(0, b.spent-1)
 		b.now = max(0, b.now-1)
+		b.untold = max(0, b.untold-1)
 	}
 }
 
@@ -134,15 +172,17 @@ func (r *Rates) sweep(now time.Time) {
 
 // Gauge counts what exists now per key, such as open connections.
 type Gauge struct {
-	mu     sync.Mutex // guards counts
-	counts map[Key]int
+	mu        sync.Mutex // guards what follows
+	counts    map[Key]int
+	elsewhere map[Key]int // what others count
 }
 
-// Take adds one unless the key has limit already; a limit of 0 is none.
+// Take adds one unless the key has limit already, here and elsewhere; a limit of 0
+// is none.
 func (g *Gauge) Take(key Key, limit int) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if limit > 0 && g.counts[key] >= limit {
+	if limit > 0 && g.counts[key]+g.elsewhere[key] >= limit {
 		return false
 	}
 	if g.counts == nil {
@@ -157,6 +197,13 @@ func (g *Gauge) Use() map[Key]int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return maps.Clone(g.counts)
+}
+
+// Elsewhere sets what others count, for all keys at once. The map must not change.
+func (g *Gauge) Elsewhere(counts map[Key]int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.elsewhere = counts
 }
 
 // Release takes one away.

@@ -50,6 +50,13 @@ type Terms struct {
 	LoggingConfigurations []string
 }
 
+// Record is an entry that is to be logged.
+type Record struct {
+	Room                  Room
+	Entry                 Entry
+	LoggingConfigurations []string // ARNs; at least one
+}
+
 // Errors of Append.
 var (
 	// ErrRate says that the room's last second is full.

@@ -9,7 +9,6 @@ import (
 	"github.com/parleychat/parley/internal/chatlog"
 	"github.com/parleychat/parley/internal/notice"
 	"github.com/parleychat/parley/internal/roomlog"
-	"github.com/parleychat/parley/internal/roomlog/memlog"
 	"github.com/parleychat/parley/internal/store"
 )
 
@@ -95,7 +94,17 @@ func (s *Server) closeChatlogs() {
 type outbox struct{ *Server }
 
 // Put implements memlog.Outbox.
-func (o outbox) Put(ctx context.Context, records []memlog.Record) error {
+func (o outbox) Put(ctx context.Context, records []roomlog.Record) error {
+	rows := outboxRows(records)
+	err := o.keep(ctx, rows, func(most int64) error { return o.store.AppendOutbox(ctx, rows, most) })
+	if err != nil {
+		return err
+	}
+	o.shipper.Added(rows)
+	return nil
+}
+
+func outboxRows(records []roomlog.Record) []store.OutboxRecord {
 	rows := make([]store.OutboxRecord, len(records))
 	for i, r := range records {
 		rows[i] = store.OutboxRecord{
@@ -104,22 +113,18 @@ func (o outbox) Put(ctx context.Context, records []memlog.Record) error {
 			Time: r.Entry.Time, Payload: r.Entry.Payload,
 		}
 	}
-	err := o.append(ctx, rows)
-	if errors.Is(err, store.ErrOutboxFull) {
-		o.metrics.OutboxFull()
-	}
-	if err != nil {
-		return err
-	}
-	o.shipper.Added(rows)
-	return nil
+	return rows
 }
 
-// append keeps the records as the outbox's limit and policy have it.
-func (o outbox) append(ctx context.Context, rows []store.OutboxRecord) error {
+// keep appends the rows as the outbox's limit and policy have it.
+func (o outbox) keep(ctx context.Context, rows []store.OutboxRecord, put func(most int64) error) error {
 	most := int64(o.Config.OutboxLimit)
-	err := o.store.AppendOutbox(ctx, rows, most)
-	if !errors.Is(err, store.ErrOutboxFull) || o.Config.OutboxPolicy != "drop-oldest" {
+	err := put(most)
+	if !errors.Is(err, store.ErrOutboxFull) {
+		return err
+	}
+	if o.Config.OutboxPolicy != "drop-oldest" {
+		o.metrics.OutboxFull()
 		return err
 	}
 	need := most / 64 // so that not every append has to drop
@@ -136,7 +141,7 @@ func (o outbox) append(ctx context.Context, rows []store.OutboxRecord) error {
 		o.logger.ErrorContext(ctx, "chat logs: the outbox is full; the oldest records are dropped",
 			"logging_configuration", d.LoggingConfiguration, "room", d.RoomID, "records", d.Records, "oldest", d.Oldest)
 	}
-	return o.store.AppendOutbox(ctx, rows, most)
+	return put(most)
 }
 
 // recordType is a chat log record's type (spec: logging.md §2).

@@ -23,7 +23,7 @@ import (
 func shared(database, logs string) func(c *config.Config) {
 	master := base64.StdEncoding.EncodeToString([]byte("0123456789abcdef0123456789abcdef"))
 	return func(c *config.Config) {
-		c.Store, c.MasterKey = config.DatabaseURL(database), config.Secret(master)
+		c.Store, c.MasterKey = config.ServiceURL(database), config.Secret(master)
 		c.AccessKeyID, c.SecretAccessKey = "AKIDSHARED", "0123456789abcdef"
 		c.ChatlogDir, c.ChatlogObjectInterval = logs, 100*time.Millisecond
 	}

@@ -56,7 +56,8 @@ func isUpgrade(r *http.Request) bool {
 	return r.Header.Get("Sec-WebSocket-Key") != ""
 }
 
-// ready answers 200 while the server takes new work and its store answers.
+// ready answers 200 while the server takes new work, its store answers and its room
+// logs are in reach.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if s.draining.Load() {
 		http.Error(w, "draining", http.StatusServiceUnavailable)
@@ -65,6 +66,10 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if err := s.store.Ping(r.Context()); err != nil {
 		s.logger.Error("not ready", "error", err)
 		http.Error(w, "the store does not answer", http.StatusServiceUnavailable)
+		return
+	}
+	if s.cluster != nil && !s.cluster.log.Reachable() {
+		http.Error(w, "NATS does not answer", http.StatusServiceUnavailable)
 		return
 	}
 	io.WriteString(w, "ready\n")

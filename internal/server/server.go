@@ -29,7 +29,6 @@ import (
 	"github.com/parleychat/parley/internal/notice"
 	"github.com/parleychat/parley/internal/review"
 	"github.com/parleychat/parley/internal/roomlog"
-	"github.com/parleychat/parley/internal/roomlog/memlog"
 	"github.com/parleychat/parley/internal/session"
 	"github.com/parleychat/parley/internal/store"
 	"github.com/parleychat/parley/internal/wsconn"
@@ -56,7 +55,8 @@ type Server struct {
 	logger   *slog.Logger
 	store    *store.Store
 	access   *access.Book
-	log      *memlog.Log
+	log      roomlog.Log
+	cluster  *cluster // nil where this node has the room logs to itself
 	hub      *hub.Hub
 	chat     *chat.Service
 	upgrader *wsconn.Upgrader
@@ -119,7 +119,12 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 		s.store.Close()
 		return nil, err
 	}
-	s.log = memlog.New(memlog.Options{Outbox: outbox{s}})
+	if err := s.openLog(ctx); err != nil {
+		s.closeChatlogs()
+		s.access.Close(ctx)
+		s.store.Close()
+		return nil, err
+	}
 	s.hub = hub.New(s.log, hub.Options{
 		MaxPending: int(c.SendQueue), Window: c.FanoutWindow, Delivered: s.metrics.Delivered,
 		Control: func(r roomlog.Room) { s.chat.DropRoom(r) },
@@ -130,7 +135,7 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 		ReservedEvents: c.AllowReservedEvents, Overloaded: s.hub.Overloaded, Logger: logger,
 		Operated: s.metrics.Operated, Throttled: s.metrics.Throttled,
 		Probe: s.places.Probe, Reviewer: s.reviewer, AcceptUnresolved: acceptUnresolved(c, dev),
-		Account: s.account,
+		Account: s.account, CacheAge: s.cacheAge(),
 	})
 	s.sessions = session.New(session.Options{
 		Chat: s.chat.Actions(), Rooms: s.hub, Tokens: s.access.Ring(), Claim: s.store.ClaimToken, Quotas: quotas,
@@ -144,6 +149,10 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 	s.metrics.Limit(limit.QuotaClientConnections, c.ClientConnections)
 	s.metrics.Limit(limit.QuotaClientPending, c.ClientPending)
 	s.handler = s.routes(api.New(s.apiOptions(quotas, dev)))
+	if err := s.joinCluster(); err != nil {
+		s.Close()
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -251,6 +260,7 @@ func (s *Server) Close() {
 	cancel()
 	s.sessions.Drain(now, 0)
 	s.reviewer.Close()
+	s.leaveCluster()
 	s.log.Close()
 	s.hub.Close()
 	s.upgrader.Close()

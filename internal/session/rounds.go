@@ -97,6 +97,9 @@ func (s *Server) Begun() uint64 {
 	return s.begun
 }
 
+// Gauge is the accounts' open sessions, for nodes that count them together.
+func (s *Server) Gauge() *limit.Gauge { return &s.gauge }
+
 // Use returns how many sessions each account has open in each region.
 func (s *Server) Use() map[limit.Key]int { return s.gauge.Use() }
 

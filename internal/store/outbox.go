@@ -28,11 +28,19 @@ var ErrOutboxFull = errors.New("the outbox is full: its destinations do not take
 // change until it returned. Times keep their milliseconds. If the payloads in
 // the outbox would be more than limit bytes, it returns ErrOutboxFull; 0 is no limit.
 func (s *Store) AppendOutbox(ctx context.Context, records []OutboxRecord, limit int64) error {
+	return s.appendOutbox(ctx, records, limit, func(context.Context, *transaction) error { return nil })
+}
+
+// appendOutbox appends the records together with something else.
+func (s *Store) appendOutbox(ctx context.Context, records []OutboxRecord, limit int64, also func(context.Context, *transaction) error) error {
 	if len(records) == 0 {
 		return nil
 	}
 	var last int64
 	err := s.do(ctx, func(ctx context.Context, tx *transaction) error {
+		if err := also(ctx, tx); err != nil {
+			return err
+		}
 		bytes := 0
 		for i := range records {
 			bytes += len(records[i].Payload)

@@ -77,10 +77,10 @@ func (c *committer) run() {
 }
 
 func (c *committer) commit(group []*waiting) {
-	var records []Record
+	var records []roomlog.Record
 	for _, w := range group {
 		if len(w.loggingConfigurations) > 0 {
-			records = append(records, Record{w.room.key, w.entry, w.loggingConfigurations})
+			records = append(records, roomlog.Record{Room: w.room.key, Entry: w.entry, LoggingConfigurations: w.loggingConfigurations})
 		}
 	}
 	var failed error

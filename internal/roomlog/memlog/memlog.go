@@ -14,17 +14,10 @@ import (
 	"github.com/parleychat/parley/internal/roomlog"
 )
 
-// Record is an entry of a logged room on its way to stable storage.
-type Record struct {
-	Room                  roomlog.Room
-	Entry                 roomlog.Entry
-	LoggingConfigurations []string
-}
-
 // Outbox is the stable storage for entries of logged rooms.
 type Outbox interface {
 	// Put stores all records or none; they are durable when it returns nil.
-	Put(ctx context.Context, records []Record) error
+	Put(ctx context.Context, records []roomlog.Record) error
 }
 
 // Options of a log. Zero values take the defaults named here.

@@ -23,11 +23,11 @@ type outbox struct {
 	mu      sync.Mutex
 	fail    error
 	hold    chan struct{} // nil: not held
-	records []memlog.Record
+	records []roomlog.Record
 	puts    int
 }
 
-func (o *outbox) Put(_ context.Context, records []memlog.Record) error {
+func (o *outbox) Put(_ context.Context, records []roomlog.Record) error {
 	if o.hold != nil {
 		<-o.hold
 	}

@@ -37,8 +37,12 @@ type Options struct {
 	Memory bool
 	// Keep is how long entries stay in the stream that nobody logs: 2 minutes.
 	Keep time.Duration
-	// KeepLogged is how long those stay that are to be logged: 7 days.
+	// KeepLogged is how long those stay that are to be logged, if nobody takes them:
+	// 7 days. Taken, they stay for Keep.
 	KeepLogged time.Duration
+	// MaxBytes is the most bytes of the stream, full of which it refuses entries; 0
+	// leaves it to the servers.
+	MaxBytes int64
 	// Wait bounds how long an append waits for the servers: 2 seconds.
 	Wait time.Duration
 	// Idle is how long a room that nobody uses stays open: 1 minute.
@@ -85,8 +89,11 @@ type Log struct {
 	stream  jetstream.Stream
 	inboxes [workers]chan *nats.Msg
 
-	mu    sync.Mutex // guards rooms
-	rooms map[roomlog.Room]*room
+	mu     sync.Mutex // guards what follows
+	rooms  map[roomlog.Room]*room
+	origin time.Time // when the stream was made
+
+	wake chan struct{} // look at the stream now
 
 	closed atomic.Bool
 	ctx    context.Context // ends with Close
@@ -100,7 +107,7 @@ var _ roomlog.Log = (*Log)(nil)
 // log. Close it.
 func Open(ctx context.Context, o Options) (*Log, error) {
 	o = o.withDefaults()
-	l := &Log{options: o, rooms: map[roomlog.Room]*room{}}
+	l := &Log{options: o, rooms: map[roomlog.Room]*room{}, wake: make(chan struct{}, 1)}
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	for i := range l.inboxes {
 		l.inboxes[i] = make(chan *nats.Msg, 4096)
@@ -112,75 +119,8 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	for i := range l.inboxes {
 		l.done.Go(func() { l.take(l.inboxes[i]) })
 	}
-	l.done.Go(l.sweep)
+	l.done.Go(l.keep)
 	return l, nil
-}
-
-func (l *Log) connect(ctx context.Context) (err error) {
-	options := []nats.Option{
-		nats.Name("parley"), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1),
-		nats.PingInterval(2 * time.Second), nats.MaxPingsOutstanding(2),
-		nats.ReconnectWait(100 * time.Millisecond), nats.ReconnectJitter(200*time.Millisecond, 200*time.Millisecond),
-		nats.Timeout(l.options.Wait),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			if !l.closed.Load() {
-				l.options.Logger.Error("room log: NATS is out of reach; rooms with members wait, sends are refused", "error", err)
-			}
-		}),
-		nats.ReconnectHandler(func(c *nats.Conn) {
-			l.options.Logger.Info("room log: NATS is in reach again", "server", c.ConnectedServerName())
-			l.recover()
-		}),
-		nats.ErrorHandler(func(_ *nats.Conn, s *nats.Subscription, err error) {
-			if errors.Is(err, nats.ErrSlowConsumer) { // what was dropped is read from the stream
-				l.recover()
-				return
-			}
-			l.options.Logger.Warn("room log: NATS", "error", err)
-		}),
-	}
-	if l.options.Credentials != "" {
-		options = append(options, nats.UserCredentials(l.options.Credentials))
-	}
-	if l.options.CA != "" {
-		options = append(options, nats.RootCAs(l.options.CA))
-	}
-	if l.conn, err = nats.Connect(join(l.options.URLs), options...); err != nil {
-		return fmt.Errorf("connect to NATS: %w", err)
-	}
-	if l.js, err = jetstream.New(l.conn); err == nil {
-		l.stream, err = l.js.CreateOrUpdateStream(ctx, l.config())
-	}
-	if err != nil {
-		l.conn.Close()
-		return fmt.Errorf("make the stream %s: %w", l.options.Name, err)
-	}
-	return nil
-}
-
-func (l *Log) config() jetstream.StreamConfig {
-	storage := jetstream.FileStorage
-	if l.options.Memory {
-		storage = jetstream.MemoryStorage
-	}
-	return jetstream.StreamConfig{
-		Name: l.options.Name, Description: "room logs of Parley",
-		Subjects: []string{l.options.Name + ".entry.>"},
-		Storage:  storage, Replicas: l.options.Replicas, Discard: jetstream.DiscardOld,
-		MaxAge: l.options.KeepLogged, AllowMsgTTL: true, AllowDirect: true, Duplicates: time.Minute,
-		RePublish: &jetstream.RePublish{Source: l.options.Name + ".entry.>", Destination: l.options.Name + ".deliver.>"},
-	}
-}
-
-func join(urls []string) string {
-	text := ""
-	for i, u := range urls {
-		if i > 0 {
-			text += ","
-		}
-		text += u
-	}
-	return text
 }
 
 // Close implements roomlog.Log.
@@ -229,27 +169,6 @@ func (l *Log) recover() {
 	}
 }
 
-// sweep closes rooms that nobody uses.
-func (l *Log) sweep() {
-	ticker := time.NewTicker(l.options.Idle / 2)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-l.ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		l.mu.Lock()
-		for key, r := range l.rooms {
-			if r.idle(l.options.Idle) {
-				delete(l.rooms, key)
-				r.close()
-			}
-		}
-		l.mu.Unlock()
-	}
-}
-
 // open returns the room, open: it knows the end of its log and gets what comes.
 func (l *Log) open(ctx context.Context, key roomlog.Room) (*room, error) {
 	for {
@@ -278,6 +197,9 @@ func (l *Log) open(ctx context.Context, key roomlog.Room) (*room, error) {
 		return nil, r.failed
 	}
 }
+
+// Reachable tells whether the node is connected to a server.
+func (l *Log) Reachable() bool { return l.conn.IsConnected() }
 
 // Append implements roomlog.Log.
 func (l *Log) Append(ctx context.Context, key roomlog.Room, e roomlog.Entry, t roomlog.Terms) (uint64, error) {

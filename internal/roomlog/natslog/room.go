@@ -11,7 +11,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 
 	"github.com/parleychat/parley/internal/roomlog"
 )
@@ -223,6 +222,14 @@ func (r *room) full(rate int) bool {
 	return len(r.sent) >= rate
 }
 
+// beginAnew forgets the places of a stream that is gone.
+func (r *room) beginAnew() {
+	r.mu.Lock()
+	r.last, r.known, r.ended = 0, 0, false
+	r.mu.Unlock()
+	r.behind()
+}
+
 // behind has the room read what it may have missed.
 func (r *room) behind() {
 	r.mu.Lock()
@@ -292,99 +299,4 @@ func (r *room) caught(e stored) {
 			"room", r.key.ID, "after", r.last, "before", e.Seq)
 	}
 	r.deliver(e)
-}
-
-// append stores an entry at the end of the room's log, if the rate allows it.
-func (r *room) append(ctx context.Context, e stored, rate int) (uint64, error) {
-	r.appending.Lock()
-	defer r.appending.Unlock()
-	id := nuid.Next() // an answer that is lost is settled by sending again
-	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
-		r.mu.Lock()
-		r.touched = time.Now()
-		if r.full(rate) {
-			r.mu.Unlock()
-			return 0, roomlog.ErrRate
-		}
-		after := r.known
-		if r.ended {
-			after = 0
-		}
-		r.mu.Unlock()
-		e.Prev, e.Counted = after, rate > 0
-		seq, err := r.publish(ctx, e, id)
-		if err == nil {
-			e.Seq = seq
-			r.mu.Lock()
-			r.learn(e)
-			r.mu.Unlock()
-			return seq, nil
-		}
-		if isConflict(err) {
-			err = r.find(ctx)
-		} else { // not stored, or stored and not told
-			select {
-			case <-ctx.Done():
-			case <-time.After(wait/2 + rand.N(wait)):
-			}
-		}
-		if ctx.Err() != nil {
-			return 0, unreachable(err)
-		}
-	}
-}
-
-func (r *room) publish(ctx context.Context, e stored, id string) (uint64, error) {
-	data, err := encode(e)
-	if err != nil {
-		return 0, err
-	}
-	which, ttl := plain, r.log.options.Keep
-	if len(e.LoggingConfigurations) > 0 {
-		which, ttl = logged, r.log.options.KeepLogged
-	}
-	ack, err := r.log.js.PublishMsg(ctx, &nats.Msg{Subject: r.log.subject("entry", which, r.key), Data: data},
-		jetstream.WithMsgID(id), jetstream.WithExpectLastSequenceForSubject(e.Prev, r.log.filter(r.key)),
-		jetstream.WithMsgTTL(ttl), jetstream.WithRetryAttempts(0))
-	if err != nil {
-		return 0, err
-	}
-	return ack.Sequence, nil
-}
-
-func isConflict(err error) bool {
-	var e *jetstream.APIError
-	return errors.As(err, &e) && e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
-}
-
-// find learns what others appended since.
-func (r *room) find(ctx context.Context) error {
-	for {
-		r.mu.Lock()
-		after := r.known
-		r.mu.Unlock()
-		e, err := r.log.next(ctx, r.key, after)
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			return r.atEnd(ctx)
-		}
-		if err != nil {
-			return err
-		}
-		r.mu.Lock()
-		r.learn(e)
-		r.mu.Unlock()
-	}
-}
-
-// atEnd notes whether the stream has the last entry still: what it forgot is
-// nobody's predecessor.
-func (r *room) atEnd(ctx context.Context) error {
-	_, err := r.log.newest(ctx, r.key)
-	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-		return err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.ended = err != nil
-	return nil
 }

@@ -26,6 +26,7 @@ func RunShared(t *testing.T, database func(t *testing.T) (open func(t *testing.T
 		{"what servers note of the same keys does not block them", sharedUses},
 		{"token keys are made by one of the servers", sharedTokenKeys},
 		{"the outbox counts what all servers append and accept", sharedOutbox},
+		{"a log is read into the outbox once, whoever reads", sharedSources},
 		{"records are shipped by one of the servers", sharedLanes},
 	}
 	t.Run("servers that start together migrate once", func(t *testing.T) {

@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"the outbox is bounded", boundedOutbox},
 		{"the oldest of the outbox can be dropped", droppedOutbox},
 		{"what is refused for good is kept apart", deadLetters},
+		{"a log is read into the outbox once", outboxSources},
 		{"it is told how chat logs stand", chatLogs},
 		{"access keys come back as they were saved", accessKeys},
 		{"accounts have the state that was set last", accounts},
