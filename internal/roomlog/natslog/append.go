@@ -42,7 +42,7 @@ func (r *room) append(ctx context.Context, e stored, rate int) (uint64, error) {
 		if isConflict(err) {
 			err = r.find(ctx)
 		} else { // not stored, or stored and not told
-			if errors.Is(err, jetstream.ErrNoStreamResponse) {
+			if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse) {
 				r.log.look()
 			}
 			select {

@@ -11,12 +11,8 @@ import (
 	"github.com/parleychat/parley/internal/roomlog"
 )
 
-const (
-	// batchEntries and batchBytes bound what Logged hands over at once.
-	batchEntries, batchBytes = 1000, 4 << 20
-	// purgeEvery is how often entries are removed that were handed over.
-	purgeEvery = 30 * time.Second
-)
+// batchEntries and batchBytes bound what Logged hands over at once.
+const batchEntries, batchBytes = 1000, 4 << 20
 
 // Origin names the stream's contents: a place means the same only under the same
 // origin.
@@ -38,6 +34,9 @@ func (l *Log) Logged(ctx context.Context, origin string, after uint64, put func(
 	defer cancel()
 	stop := context.AfterFunc(l.ctx, cancel)
 	defer stop()
+	if l.Origin() != origin {
+		return errAnew
+	}
 	consumer, err := l.js.OrderedConsumer(ctx, l.options.Name, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{l.options.Name + ".entry." + logged + ".>"}, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1,
 	})
@@ -56,7 +55,7 @@ func (l *Log) Logged(ctx context.Context, origin string, after uint64, put func(
 	}
 	defer feed.Stop()
 	r := reader{log: l, last: after, put: put}
-	purge := time.NewTicker(purgeEvery)
+	purge := time.NewTicker(l.options.Keep / 4)
 	defer purge.Stop()
 	for {
 		select {

@@ -171,7 +171,9 @@ func (r *room) receive(e stored) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case r.closed || e.Seq <= r.last: // it came twice
+	case r.closed:
+	case e.Seq <= r.last: // it came twice, or from another stream
+		r.log.look()
 	case r.catching:
 		r.again = true
 	case e.Prev > r.last: // something is missing

@@ -106,6 +106,9 @@ func (l *Log) look() {
 	}
 }
 
+// lookEvery is how often the stream is looked at, at most.
+const lookEvery = 500 * time.Millisecond
+
 // keep closes rooms that nobody uses, and sees to it that the stream is there.
 func (l *Log) keep() {
 	ticker := time.NewTicker(l.options.Idle / 2)
@@ -117,6 +120,11 @@ func (l *Log) keep() {
 		case <-l.wake:
 		case <-ticker.C:
 			l.sweep()
+		}
+		select { // there may be reason to look all the time
+		case <-l.ctx.Done():
+			return
+		case <-time.After(lookEvery):
 		}
 		ctx, cancel := context.WithTimeout(l.ctx, l.options.Wait)
 		l.examine(ctx)
