@@ -76,6 +76,9 @@ func (a Actions) SendMessage(ctx context.Context, u principal.User, r *messaging
 		Sender: messaging.Sender{UserID: u.UserID, Attributes: u.Attributes},
 	}
 	rate := limits.RoomRate(room.MaximumMessageRatePerSecond)
+	if !reviewed(room) && a.service.LogWait > 0 {
+		return a.later(ctx, received, func(ctx context.Context) error { return a.post(ctx, where, room, &message, rate) }), nil
+	}
 	if !reviewed(room) && !behind {
 		return nil, a.post(ctx, where, room, &message, rate)
 	}
@@ -103,31 +106,50 @@ func (a Actions) post(ctx context.Context, where roomlog.Room, room *ivschat.Roo
 	return nil
 }
 
-// DeleteMessage tells everyone in the user's room to drop a message.
-func (a Actions) DeleteMessage(ctx context.Context, u principal.User, r *messaging.Request) error {
+// later is what does something in its turn, as long as a request may wait.
+func (a Actions) later(ctx context.Context, received time.Time, do func(context.Context) error) func(turn func()) error {
+	return func(turn func()) error {
+		ctx, cancel := context.WithDeadline(ctx, received.Add(a.service.LogWait))
+		defer cancel()
+		turn()
+		return do(ctx)
+	}
+}
+
+// DeleteMessage tells everyone in the user's room to drop a message, as SendMessage
+// does.
+func (a Actions) DeleteMessage(ctx context.Context, u principal.User, r *messaging.Request) (rest func(turn func()) error, err error) {
 	event := messaging.DeleteMessageEvent(r.ID, r.Reason)
 	event.RequestID = r.RequestID
 	return a.moderate(ctx, u, limit.QuotaDeleteMessage, a.limits(u).DeleteMessage, roomlog.Entry{Kind: roomlog.KindDelete}, event)
 }
 
-// DisconnectUser ends all of a user's connections to the user's room.
-func (a Actions) DisconnectUser(ctx context.Context, u principal.User, r *messaging.Request) error {
+// DisconnectUser ends all of a user's connections to the user's room, as SendMessage
+// does.
+func (a Actions) DisconnectUser(ctx context.Context, u principal.User, r *messaging.Request) (rest func(turn func()) error, err error) {
 	event := messaging.DisconnectUserEvent(r.UserID, r.Reason)
 	event.RequestID = r.RequestID
 	entry := roomlog.Entry{Kind: roomlog.KindDisconnect, UserID: r.UserID}
 	return a.moderate(ctx, u, limit.QuotaDisconnectUser, a.limits(u).DisconnectUser, entry, event)
 }
 
-func (a Actions) moderate(ctx context.Context, u principal.User, what string, rate int, e roomlog.Entry, event messaging.Event) error {
+func (a Actions) moderate(ctx context.Context, u principal.User, what string, rate int, e roomlog.Entry, event messaging.Event) (rest func(turn func()) error, err error) {
+	received := time.Now()
 	where, room, err := a.enter(ctx, u)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := a.allow(where, what, rate); err != nil {
-		return err
+		return nil, err
 	}
-	_, err = a.service.publish(ctx, where, room, e, event)
-	return a.answer(where, err)
+	publish := func(ctx context.Context) error {
+		_, err := a.service.publish(ctx, where, room, e, event)
+		return a.answer(where, err)
+	}
+	if a.service.LogWait > 0 {
+		return a.later(ctx, received, publish), nil
+	}
+	return nil, publish(ctx)
 }
 
 func (a Actions) limits(u principal.User) *limit.Profile {

@@ -40,6 +40,9 @@ type Options struct {
 	// CacheAge is how stale a room may be when the entry that should have
 	// dropped it was missed: 5 seconds.
 	CacheAge time.Duration
+	// LogWait is how long what a session asks for may wait for a room log that is
+	// not in this process. If set, requests do not keep their session's reader.
+	LogWait time.Duration
 	// Overloaded tells whether deliveries to a room are too far behind.
 	Overloaded func(roomlog.Room) bool
 	// Reviewer asks rooms' message review handlers. Without one each handler

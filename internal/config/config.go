@@ -40,6 +40,7 @@ type Config struct {
 	RoomlogReplicas    int
 	RoomlogStorage     string
 	RoomlogLimit       Size
+	RoomlogWait        time.Duration
 
 	MetricsTLSCert  string
 	MetricsTLSKey   string
@@ -229,7 +230,7 @@ func (c *Config) together(bad []string) []error {
 		"believes nobody without trusted-proxies; name the balancer's addresses", "proxy-protocol", "trusted-proxies")
 	require(len(c.Roomlog) == 0 || c.Store != "",
 		"needs store: nodes that share room logs share their rooms", "roomlog", "store")
-	for _, name := range []string{"roomlog-credentials", "roomlog-tls-ca", "roomlog-name", "roomlog-replicas", "roomlog-storage", "roomlog-limit"} {
+	for _, name := range []string{"roomlog-credentials", "roomlog-tls-ca", "roomlog-name", "roomlog-replicas", "roomlog-storage", "roomlog-limit", "roomlog-wait"} {
 		require(len(c.Roomlog) > 0 || !c.Explicit(name), "is set without roomlog", name, "roomlog")
 	}
 	require(len(c.Regions) == 0 || slices.Contains(c.Regions, c.Region),

@@ -53,7 +53,7 @@ func TestDefaults(t *testing.T) {
 		SendBuffer: 64 << 10, PingInterval: 30 * time.Second, PongTimeout: 10 * time.Second,
 		FanoutWindow: 16 * time.Millisecond, Reader: "auto", OutboxPolicy: "refuse", ExpiryGrace: 3 * time.Second, DrainTimeout: 30 * time.Second, LogFormat: "auto", Banner: "auto",
 		ReviewUnresolved: "refuse", ReviewTimeout: 200 * time.Millisecond, ReviewHandlerCalls: 64, ReviewRoomReviews: 32,
-		RoomlogName: "parley", RoomlogStorage: "file", RoomlogLimit: 4 << 30,
+		RoomlogName: "parley", RoomlogStorage: "file", RoomlogLimit: 4 << 30, RoomlogWait: 5 * time.Second,
 		ACMEDirectory:         "https://acme-v02.api.letsencrypt.org/directory",
 		ChatlogObjectInterval: 5 * time.Minute, ChatlogObjectSize: 8 << 20, ChatlogEventInterval: 10 * time.Second, OutboxLimit: 1 << 30,
 	}
@@ -366,7 +366,7 @@ func TestEveryFieldHasItsOwnSetting(t *testing.T) {
 		"tls-cert": "c", "tls-key": "k", "acme-domain": "chat.example.com", "acme-email": "ops@example.com", "acme-directory": "https://acme.example/dir",
 		"metrics-tls-cert": "c", "metrics-tls-key": "k", "metrics-client-ca": "a", "cors-origins": "https://x.example",
 		"roomlog": "nats://a", "roomlog-credentials": "c", "roomlog-tls-ca": "c", "roomlog-name": "n", "roomlog-replicas": "1",
-		"roomlog-storage": "memory", "roomlog-limit": "1GiB",
+		"roomlog-storage": "memory", "roomlog-limit": "1GiB", "roomlog-wait": "1s",
 		"proxy-protocol": "true", "client-handshake-rate": "1", "client-connections": "1", "client-pending": "1",
 	}
 	// Those that are refused without others.

@@ -56,6 +56,8 @@ func settings() []setting {
 			"Where NATS keeps entries. In `memory` no room can be logged: what a logged room sends is refused."),
 		row("roomlog-limit", func(c *Config) *Size { return &c.RoomlogLimit }, size(16*MiB, 1024*GiB), "4GiB",
 			"Most bytes of the stream on each NATS server. Entries leave after two minutes, those of logged rooms once they are in the outbox too; full, it refuses what is sent."),
+		row("roomlog-wait", func(c *Config) *time.Duration { return &c.RoomlogWait }, duration(100*time.Millisecond, 30*time.Second), "5s",
+			"How long what is sent waits for the NATS servers, who may be electing a leader, before ERROR 500."),
 		row("listen", func(c *Config) *string { return &c.Listen }, text("host:port", address), "127.0.0.1:7878",
 			"Where to listen, for both the control plane and messaging. Port 0 takes a free one; `:7878` listens on all interfaces."),
 		row("metrics-listen", func(c *Config) *string { return &c.MetricsListen }, text("host:port", optional(address)), "",

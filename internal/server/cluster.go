@@ -34,6 +34,25 @@ func (s *Server) cacheAge() time.Duration {
 	return 0
 }
 
+// logWait is how long requests may wait for the room logs; 0 where they do not.
+func (s *Server) logWait() time.Duration {
+	if s.cluster != nil {
+		return s.Config.RoomlogWait
+	}
+	return 0
+}
+
+// clusterLinger is what nodes may differ by in when they deliver an entry, while all
+// is well.
+const clusterLinger = 20 * time.Millisecond
+
+func (s *Server) linger() time.Duration {
+	if s.cluster != nil {
+		return clusterLinger
+	}
+	return 0
+}
+
 // openLog opens the room logs: this node's own, or those of several nodes.
 func (s *Server) openLog(ctx context.Context) error {
 	if len(s.Config.Roomlog) == 0 {
@@ -47,7 +66,7 @@ func (s *Server) openLog(ctx context.Context) error {
 	log, err := natslog.Open(ctx, natslog.Options{
 		URLs: urls, Credentials: s.Config.RoomlogCredentials, CA: s.Config.RoomlogTLSCA, Name: s.Config.RoomlogName,
 		Replicas: s.Config.RoomlogReplicas, Memory: s.Config.RoomlogStorage == "memory", MaxBytes: int64(s.Config.RoomlogLimit),
-		Logger: s.logger,
+		Wait: s.Config.RoomlogWait, Logger: s.logger,
 	})
 	if err != nil {
 		return err

@@ -135,13 +135,13 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 		ReservedEvents: c.AllowReservedEvents, Overloaded: s.hub.Overloaded, Logger: logger,
 		Operated: s.metrics.Operated, Throttled: s.metrics.Throttled,
 		Probe: s.places.Probe, Reviewer: s.reviewer, AcceptUnresolved: acceptUnresolved(c, dev),
-		Account: s.account, CacheAge: s.cacheAge(),
+		Account: s.account, CacheAge: s.cacheAge(), LogWait: s.logWait(),
 	})
 	s.sessions = session.New(session.Options{
 		Chat: s.chat.Actions(), Rooms: s.hub, Tokens: s.access.Ring(), Claim: s.store.ClaimToken, Quotas: quotas,
 		Upgrader: s.upgrader, ClientIP: s.clientIP, PingEvery: c.PingInterval, PongWithin: c.PongTimeout, Grace: c.ExpiryGrace,
 		HandshakeRate: c.HandshakeRate, MaxSessions: c.MaxConnections,
-		ClientHandshakeRate: c.ClientHandshakeRate, ClientSessions: c.ClientConnections, Observer: s.metrics, Logger: logger,
+		ClientHandshakeRate: c.ClientHandshakeRate, ClientSessions: c.ClientConnections, Linger: s.linger(), Observer: s.metrics, Logger: logger,
 	})
 	s.metrics.Limits(quotas.Profile(), c.MaxConnections, c.HandshakeRate)
 	s.metrics.Uses(func() []limit.Use { return s.uses(quotas) })

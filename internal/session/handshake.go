@@ -28,12 +28,12 @@ import (
 // Chat is what sessions ask of the service. Refusals are *messaging.Error.
 type Chat interface {
 	Admit(context.Context, principal.User) error
-	// SendMessage sends at once, unless the message has to wait for its review or
-	// is behind others of its session that do. Then rest does the remainder, from
-	// any goroutine; it calls turn once, which waits for those others.
+	// SendMessage sends at once, unless the message has to wait for its review or the
+	// room log, or is behind others of its session that do. Then rest does the
+	// remainder, from any goroutine; it calls turn once, which waits for those others.
 	SendMessage(_ context.Context, _ principal.User, _ *messaging.Request, behind bool) (rest func(turn func()) error, _ error)
-	DeleteMessage(context.Context, principal.User, *messaging.Request) error
-	DisconnectUser(context.Context, principal.User, *messaging.Request) error
+	DeleteMessage(context.Context, principal.User, *messaging.Request) (rest func(turn func()) error, _ error)
+	DisconnectUser(context.Context, principal.User, *messaging.Request) (rest func(turn func()) error, _ error)
 }
 
 // Rooms is where sessions become members.
@@ -51,6 +51,8 @@ type Options struct {
 	Claim func(ctx context.Context, id [16]byte, expires time.Time) (bool, error)
 	// Quotas holds accounts and their sessions to limits; by default there are none.
 	Quotas *limit.Quotas
+	// Linger is how long a session is a member before its client knows.
+	Linger time.Duration
 	// Upgrader makes the connections; it outlives the sessions.
 	Upgrader *wsconn.Upgrader
 	// ClientIP tells where a request came from; by default the peer's address.
@@ -275,8 +277,10 @@ func (s *Server) begin(r *http.Request, claims token.Claims) (*session, error) {
 
 // enter joins the room first and claims the token then: a client that swaps an
 // old connection for this one, as the SDKs do, then has the time of the claim
-// to read what came on the old one before this one counted.
+// to read what came on the old one before this one counted. Where the old one may
+// be another node's, that is less than what nodes differ by: it lingers.
 func (s *Server) enter(ctx context.Context, x *session, claims token.Claims) (err error) {
+	began := time.Now()
 	where := roomlog.Room{Account: claims.Account, Region: claims.Region, ID: claims.RoomID}
 	if x.member, err = s.options.Rooms.Join(ctx, where, claims.UserID, x); err != nil {
 		return err
@@ -287,6 +291,9 @@ func (s *Server) enter(ctx context.Context, x *session, claims token.Claims) (er
 	first, err := s.options.Claim(ctx, claims.ID, claims.TokenExpiry)
 	if err == nil && !first {
 		err = errDenied
+	}
+	if left := s.options.Linger - time.Since(began); err == nil && left > 0 {
+		wait(ctx, left)
 	}
 	return err
 }

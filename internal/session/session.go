@@ -328,9 +328,13 @@ var actions = map[messaging.Action]action{
 }
 
 func (s *session) deleteMessage(r *messaging.Request) error {
-	return s.server.options.Chat.DeleteMessage(s.server.ctx, s.user, r)
+	return s.inTurn(r, func(bool) (func(func()) error, error) {
+		return s.server.options.Chat.DeleteMessage(s.server.ctx, s.user, r)
+	})
 }
 
 func (s *session) disconnectUser(r *messaging.Request) error {
-	return s.server.options.Chat.DisconnectUser(s.server.ctx, s.user, r)
+	return s.inTurn(r, func(bool) (func(func()) error, error) {
+		return s.server.options.Chat.DisconnectUser(s.server.ctx, s.user, r)
+	})
 }

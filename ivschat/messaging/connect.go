@@ -16,6 +16,9 @@ const (
 	// minRefresh keeps a clock that is wrong, or a session of no length, from
 	// making a refresh follow another at once.
 	minRefresh = time.Second
+	// lingerFor is how long a session is read after another has replaced it: the nodes
+	// of a service need not deliver at the same moment.
+	lingerFor = 100 * time.Millisecond
 	// forget is how long after a change of connections ids are remembered.
 	forget = 5 * time.Second
 	// maxRetryAfter is the longest pause a service can ask for, in units of
@@ -171,8 +174,15 @@ func (r *Room) forgetter(overlap *seen) func() {
 func retire(ctx context.Context, old *session, answered <-chan struct{}) {
 	limit, cancel := context.WithTimeout(ctx, closeWait)
 	defer cancel()
+	linger := time.NewTimer(lingerFor)
+	defer linger.Stop()
 	select {
 	case <-answered:
+	case <-old.done:
+	case <-limit.Done():
+	}
+	select {
+	case <-linger.C:
 	case <-old.done:
 	case <-limit.Done():
 	}

@@ -32,10 +32,15 @@ type Crowd struct {
 type recording struct {
 	Room
 	arn     string
-	sent    int // requests, whatever came of them
-	refused int // answered with an ERROR
-	unknown int // never answered
+	sent    int                        // requests, whatever came of them
+	limited int                        // answered with ERROR 429
+	refused int                        // answered with another ERROR
+	unknown int                        // never answered
+	drops   int                        // connections that ended before the crowd left
+	ends    map[*messaging.Room]string // the last entry of each session that is connected
+	slowest time.Duration
 	late    time.Duration
+	pause   time.Duration
 }
 
 // NewCrowd makes a crowd without anybody. It leaves with the test.
@@ -66,14 +71,19 @@ func (c *Crowd) MakeRoom(t testing.TB, rate int, logging ...string) *ivschat.Roo
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.rooms[room.ID] = &recording{Room: Room{ID: room.ID, Rate: rate}, arn: room.Arn}
+	c.rooms[room.ID] = &recording{Room: Room{ID: room.ID, Rate: rate}, arn: room.Arn, ends: map[*messaging.Room]string{}}
 	return room
 }
 
 // Join has a user join a room and record what comes, until the crowd leaves.
 func (c *Crowd) Join(ctx context.Context, room *ivschat.Room, user string) (*messaging.Room, error) {
+	return c.JoinBy(ctx, c.Balancer, room, user)
+}
+
+// JoinBy is Join by way of a balancer of the user's own.
+func (c *Crowd) JoinBy(ctx context.Context, b *Balancer, room *ivschat.Room, user string) (*messaging.Room, error) {
 	session, err := messaging.NewRoom(messaging.Config{
-		RegionOrURL: "ws://parley.test", DialContext: c.Balancer.Dial, MaxBackoff: 2 * time.Second, Buffer: 1 << 14,
+		RegionOrURL: "ws://parley.test", DialContext: b.Dial, MaxBackoff: 2 * time.Second, Buffer: 1 << 14,
 		KeepAlive: 5 * time.Second,
 		TokenProvider: messaging.TokensFrom(c.api, &ivschat.CreateChatTokenInput{
 			RoomIdentifier: room.Arn, UserID: user,
@@ -97,6 +107,7 @@ func (c *Crowd) Join(ctx context.Context, room *ivschat.Room, user string) (*mes
 // missing, and a new run begins.
 func (c *Crowd) record(r *recording, session *messaging.Room) {
 	var run Run
+	var last time.Time
 	end := func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -106,17 +117,30 @@ func (c *Crowd) record(r *recording, session *messaging.Room) {
 		run = nil
 	}
 	defer end()
+	was := false
 	for n := range session.Events(c.ctx) {
 		switch n := n.(type) {
 		case *messaging.Message:
 			run = append(run, Entry{ID: n.ID, Sent: n.SendTime})
 			c.mu.Lock()
 			r.late = max(r.late, time.Since(n.SendTime))
+			if !last.IsZero() {
+				r.pause = max(r.pause, time.Since(last))
+			}
+			last = time.Now()
+			r.ends[session] = n.ID
 			c.mu.Unlock()
 		case *messaging.StateChange:
 			if n.State != messaging.StateConnected {
 				end()
 			}
+			if was && n.State != messaging.StateConnected && c.ctx.Err() == nil {
+				c.mu.Lock()
+				r.drops++
+				delete(r.ends, session)
+				c.mu.Unlock()
+			}
+			was = n.State == messaging.StateConnected
 		case *messaging.Dropped:
 			end()
 		}
@@ -131,25 +155,68 @@ func (c *Crowd) Send(ctx context.Context, room *ivschat.Room, session *messaging
 	c.mu.Unlock()
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
-	for ctx.Err() == nil {
-		sent, err := session.SendMessage(ctx, messaging.SendMessageRequest{Content: "counted"})
-		_, refused := errors.AsType[*messaging.Error](err)
+	for ; ctx.Err() == nil; next(ctx, tick) {
+		answered, cancel := context.WithTimeout(c.ctx, 20*time.Second)
+		began := time.Now()
+		sent, err := session.SendMessage(answered, messaging.SendMessageRequest{Content: "counted"})
+		cancel()
+		refusal, refused := errors.AsType[*messaging.Error](err)
 		c.mu.Lock()
+		if lost, ok := errors.AsType[*messaging.ConnectionError](err); ok && !lost.Sent { // it is on its way to another node
+			c.mu.Unlock()
+			continue
+		}
 		r.sent++
+		r.slowest = max(r.slowest, time.Since(began))
 		switch {
 		case err == nil:
 			r.Accepted = append(r.Accepted, sent.ID)
+		case refused && refusal.Code == messaging.ErrorThrottled:
+			r.limited++
 		case refused:
 			r.refused++
 		default:
 			r.unknown++
 		}
 		c.mu.Unlock()
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
-		}
 	}
+}
+
+// next waits for the next tick, or the context's end.
+func next(ctx context.Context, t *time.Ticker) {
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// Accepted tells how many messages were accepted so far.
+func (c *Crowd) Accepted() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.rooms {
+		n += len(r.Accepted)
+	}
+	return n
+}
+
+// Settle waits, but not for ever, until all sessions of a room that are connected
+// have the same last message. Call it when nobody sends any more.
+func (c *Crowd) Settle(d time.Duration) bool {
+	return Within(d, func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, r := range c.rooms {
+			last := map[string]bool{}
+			for _, id := range r.ends {
+				last[id] = true
+			}
+			if len(last) > 1 {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // Leave ends all sessions and returns when they are gone.
@@ -160,8 +227,11 @@ func (c *Crowd) Leave() {
 
 // Counts are what came of everything.
 type Counts struct {
-	Rooms, Runs, Sent, Accepted, Refused, Unknown, Delivered, Logged int
-	Late                                                             time.Duration // longest from SendTime to delivery
+	Rooms, Runs, Sent, Accepted, Limited, Refused, Unknown int
+	Delivered, Logged, Drops                               int
+	Slowest                                                time.Duration // answer to a request
+	Late                                                   time.Duration // longest from SendTime to delivery
+	Pause                                                  time.Duration // longest between two messages that a session got
 }
 
 // Check holds what was recorded, once the crowd has left, against what Parley
@@ -176,10 +246,14 @@ func (c *Crowd) Check(logged func(roomID string) []string) (f Findings, n Counts
 		n.Runs += len(r.Runs)
 		n.Sent += r.sent
 		n.Accepted += len(r.Accepted)
+		n.Limited += r.limited
 		n.Refused += r.refused
+		n.Drops += r.drops
+		n.Slowest = max(n.Slowest, r.slowest)
 		n.Unknown += r.unknown
 		n.Logged += len(r.Logged)
 		n.Late = max(n.Late, r.late)
+		n.Pause = max(n.Pause, r.pause)
 		for _, run := range r.Runs {
 			n.Delivered += len(run)
 		}

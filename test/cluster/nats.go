@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -30,8 +31,39 @@ func (n *NATS) Healthy() bool {
 	return response.StatusCode == http.StatusOK
 }
 
+// Leads tells whether the server is the leader of the stream.
+func (n *NATS) Leads(stream string) bool {
+	response, err := http.Get("http://" + n.monitoring + "/jsz?streams=true")
+	if err != nil {
+		return false
+	}
+	defer response.Body.Close()
+	var said struct {
+		Accounts []struct {
+			Streams []struct {
+				Name    string `json:"name"`
+				Cluster struct {
+					Leader string `json:"leader"`
+				} `json:"cluster"`
+			} `json:"stream_detail"`
+		} `json:"account_details"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&said); err != nil {
+		return false
+	}
+	for _, a := range said.Accounts {
+		for _, s := range a.Streams {
+			if s.Name == stream && s.Cluster.Leader == n.Name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // StartNATS starts so many servers, as a cluster if there are several, with the
-// settings of deploy/compose.
+// settings of deploy/compose; clients know only the addresses they were given, so
+// that links to them can be cut.
 func StartNATS(t testing.TB, n int) []*NATS {
 	t.Helper()
 	binary := tool(t, "TEST_NATS_SERVER")
@@ -53,7 +85,7 @@ func StartNATS(t testing.TB, n int) []*NATS {
 					peers = append(peers, fmt.Sprintf("%q", "nats://"+r))
 				}
 			}
-			text += fmt.Sprintf("cluster { name: parley, listen: %q, routes: [%s] }\n", routes[i], strings.Join(peers, ", "))
+			text += fmt.Sprintf("cluster { name: parley, listen: %q, routes: [%s], no_advertise: true }\n", routes[i], strings.Join(peers, ", "))
 		}
 		if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 const (
 	KeyID  = "PARLEYCLUSTERKEY0001"
 	Secret = "parley-cluster-secret-0001"
+	master = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 )
 
 // Node is a Parley server.
@@ -40,11 +42,25 @@ func (n *Node) Ready() bool {
 }
 
 // Client calls this node's control plane.
-func (n *Node) Client() *ivschat.Client {
-	return ivschat.New(ivschat.Options{
+func (n *Node) Client(change ...func(*ivschat.Options)) *ivschat.Client {
+	o := ivschat.Options{
 		Region: "us-west-2", BaseEndpoint: aws.String("http://" + n.Address),
 		Credentials: credentials.NewStaticCredentialsProvider(KeyID, Secret, ""),
-	})
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	return ivschat.New(o)
+}
+
+// Answers tells whether the node answers 200 at a path.
+func (n *Node) Answers(path string) bool {
+	response, err := http.Get("http://" + n.Address + path)
+	if err != nil {
+		return false
+	}
+	response.Body.Close()
+	return response.StatusCode == http.StatusOK
 }
 
 // StartNode starts a node with settings beside those that every one has.
@@ -52,11 +68,12 @@ func StartNode(t testing.TB, name string, settings ...string) *Node {
 	t.Helper()
 	binary := tool(t, "TEST_PARLEY_BINARY")
 	n := &Node{Address: FreeAddress(t), Data: t.TempDir(), ready: filepath.Join(t.TempDir(), "ready.json")}
+	settings = append([]string{"--drain-timeout", "2s", "--expiry-grace", "500ms"}, settings...)
 	n.Process = start(t, name, func() *exec.Cmd {
 		os.Remove(n.ready)
 		cmd := exec.Command(binary, append([]string{"serve", "--data", n.Data, "--listen", n.Address, "--ready-file", n.ready,
-			"--banner", "none", "--log-level", "warn", "--drain-timeout", "2s", "--expiry-grace", "500ms"}, settings...)...)
-		cmd.Env = append(os.Environ(), "PARLEY_ACCESS_KEY_ID="+KeyID, "PARLEY_SECRET_ACCESS_KEY="+Secret)
+			"--banner", "none", "--log-level", "warn"}, settings...)...)
+		cmd.Env = append(os.Environ(), "PARLEY_ACCESS_KEY_ID="+KeyID, "PARLEY_SECRET_ACCESS_KEY="+Secret, "PARLEY_MASTER_KEY="+master)
 		return cmd
 	})
 	Until(t, name+" is ready", n.Ready)

@@ -15,13 +15,17 @@ import (
 
 // append stores an entry at the end of the room's log, if the rate allows it.
 func (r *room) append(ctx context.Context, e stored, rate int) (uint64, error) {
-	r.appending.Lock()
-	defer r.appending.Unlock()
+	select {
+	case r.appending <- struct{}{}:
+		defer func() { <-r.appending }()
+	case <-ctx.Done():
+		return 0, unreachable(ctx.Err())
+	}
 	id := nuid.Next() // an answer that is lost is settled by sending again
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
 		r.mu.Lock()
 		r.touched = time.Now()
-		if r.full(rate) {
+		if r.full(e.Time, rate) {
 			r.mu.Unlock()
 			return 0, roomlog.ErrRate
 		}
@@ -56,7 +60,14 @@ func (r *room) append(ctx context.Context, e stored, rate int) (uint64, error) {
 	}
 }
 
+// tryFor is how long an answer is waited for until the entry is sent again: the
+// server that had it may be gone.
+const tryFor = 500 * time.Millisecond
+
 func (r *room) publish(ctx context.Context, e stored, id string) (uint64, error) {
+	if !r.log.Reachable() {
+		return 0, nats.ErrDisconnected
+	}
 	data, err := encode(e)
 	if err != nil {
 		return 0, err
@@ -65,6 +76,8 @@ func (r *room) publish(ctx context.Context, e stored, id string) (uint64, error)
 	if len(e.LoggingConfigurations) > 0 {
 		which, ttl = logged, r.log.options.KeepLogged
 	}
+	ctx, cancel := context.WithTimeout(ctx, tryFor)
+	defer cancel()
 	ack, err := r.log.js.PublishMsg(ctx, &nats.Msg{Subject: r.log.subject("entry", which, r.key), Data: data},
 		jetstream.WithMsgID(id), jetstream.WithExpectLastSequenceForSubject(e.Prev, r.log.filter(r.key)),
 		jetstream.WithMsgTTL(ttl), jetstream.WithRetryAttempts(0))

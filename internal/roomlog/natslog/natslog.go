@@ -43,7 +43,7 @@ type Options struct {
 	// MaxBytes is the most bytes of the stream, full of which it refuses entries; 0
 	// leaves it to the servers.
 	MaxBytes int64
-	// Wait bounds how long an append waits for the servers: 2 seconds.
+	// Wait bounds how long an append waits for the servers: 5 seconds.
 	Wait time.Duration
 	// Idle is how long a room that nobody uses stays open: 1 minute.
 	Idle   time.Duration
@@ -67,7 +67,7 @@ func (o Options) withDefaults() Options {
 		o.KeepLogged = 7 * 24 * time.Hour
 	}
 	if o.Wait == 0 {
-		o.Wait = 2 * time.Second
+		o.Wait = 5 * time.Second
 	}
 	if o.Idle == 0 {
 		o.Idle = time.Minute
@@ -96,6 +96,9 @@ type Log struct {
 	wake chan struct{} // look at the stream now
 
 	closed atomic.Bool
+	// away is set while there is no connection. The connection itself cannot be asked:
+	// it holds its lock while it tries servers.
+	away atomic.Bool
 	ctx    context.Context // ends with Close
 	stop   context.CancelFunc
 	done   sync.WaitGroup
@@ -199,7 +202,7 @@ func (l *Log) open(ctx context.Context, key roomlog.Room) (*room, error) {
 }
 
 // Reachable tells whether the node is connected to a server.
-func (l *Log) Reachable() bool { return l.conn.IsConnected() }
+func (l *Log) Reachable() bool { return !l.away.Load() }
 
 // Append implements roomlog.Log.
 func (l *Log) Append(ctx context.Context, key roomlog.Room, e roomlog.Entry, t roomlog.Terms) (uint64, error) {

@@ -26,8 +26,8 @@ type room struct {
 	opened chan struct{} // closed when begin is done
 	failed error         // of begin; read after opened
 
-	// appending lets one append of this node at a time learn the end of the log.
-	appending sync.Mutex
+	// appending is full while an append of this node learns the end of the log.
+	appending chan struct{}
 
 	mu          sync.Mutex // guards what follows
 	feeds       []*nats.Subscription
@@ -45,7 +45,7 @@ type room struct {
 type subscription struct{ roomlog.Subscriber }
 
 func newRoom(l *Log, key roomlog.Room) *room {
-	return &room{log: l, key: key, opened: make(chan struct{}), touched: time.Now()}
+	return &room{log: l, key: key, opened: make(chan struct{}), appending: make(chan struct{}, 1), touched: time.Now()}
 }
 
 var seed = maphash.MakeSeed()
@@ -208,20 +208,28 @@ func (r *room) learn(e stored) {
 	}
 }
 
-// full needs mu. It tells whether the last second has as many messages as may be.
-// An entry's second begins when this node heard of it, which is after it was
-// stored: whatever the clocks say, no second holds more.
-func (r *room) full(rate int) bool {
+// full needs mu. It tells whether the second before a message was received has as
+// many as may be. Those of others count from when this node heard of them, which is
+// after they were stored, which is after they were received: no second holds more,
+// neither of their times nor of their places.
+func (r *room) full(received time.Time, rate int) bool {
 	if rate <= 0 {
 		return false
 	}
-	now := time.Now()
-	old := 0
-	for old < len(r.sent) && now.Sub(r.sent[old]) >= time.Second {
-		old++
+	within := func(of time.Time, d time.Duration) int { // how many are not d older
+		first, _ := slices.BinarySearchFunc(r.sent, of.Add(-d), func(at, from time.Time) int {
+			if at.After(from) {
+				return 1
+			}
+			return -1
+		})
+		return len(r.sent) - first
 	}
-	r.sent = slices.Delete(r.sent, 0, old)
-	return len(r.sent) >= rate
+	n := within(received, time.Second)
+	// What is old for this message need not be for one that was received before it
+	// and waits for its place still.
+	r.sent = slices.Delete(r.sent, 0, len(r.sent)-within(time.Now(), time.Second+r.log.options.Wait))
+	return n >= rate
 }
 
 // beginAnew forgets the places of a stream that is gone.

@@ -16,14 +16,16 @@ func (l *Log) connect(ctx context.Context) (err error) {
 		nats.Name("parley"), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1),
 		nats.PingInterval(2 * time.Second), nats.MaxPingsOutstanding(2),
 		nats.ReconnectWait(100 * time.Millisecond), nats.ReconnectJitter(200*time.Millisecond, 200*time.Millisecond),
-		nats.Timeout(l.options.Wait),
+		nats.Timeout(min(l.options.Wait, greetWithin)),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			l.away.Store(true)
 			if !l.closed.Load() {
 				l.options.Logger.Error("room log: NATS is out of reach; rooms with members wait, sends are refused", "error", err)
 			}
 		}),
 		nats.ReconnectHandler(func(c *nats.Conn) {
 			l.options.Logger.Info("room log: NATS is in reach again", "server", c.ConnectedServerName())
+			l.away.Store(false)
 			l.recover()
 			l.look()
 		}),
@@ -53,6 +55,10 @@ func (l *Log) connect(ctx context.Context) (err error) {
 	}
 	return nil
 }
+
+// greetWithin is how long a server may take to let a node in. Publishers wait
+// meanwhile.
+const greetWithin = time.Second
 
 // makeStream makes the stream or brings its settings up to date. Servers that have
 // just been started take their time to agree that they can.

@@ -1,0 +1,262 @@
+//go:build cluster
+
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/parleychat/parley/ivschat"
+	"github.com/parleychat/parley/ivschat/messaging"
+)
+
+// scene is rooms in which users of all nodes chat while something fails.
+type scene struct {
+	*Cluster
+	t     *testing.T
+	crowd *Crowd
+	rooms []*ivschat.Room
+	users [][]*messaging.Room // of each node, in each room
+	ways  []*Balancer         // of each node's users
+}
+
+// play has two users of each node chat in four rooms, of which two are logged,
+// while something happens, then holds all that was recorded against what Parley
+// promises.
+func (c *Cluster) play(t *testing.T, bucket string, during func(s *scene)) Counts {
+	t.Helper()
+	s := &scene{Cluster: c, t: t, crowd: NewCrowd(t, c.Balancer), users: make([][]*messaging.Room, len(c.Nodes))}
+	logging := c.MakeLoggingConfiguration(t, bucket)
+	var sending sync.WaitGroup
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	for _, node := range c.Nodes {
+		way := &Balancer{}
+		way.Use(node)
+		s.ways = append(s.ways, way)
+	}
+	isLogged := map[string]bool{}
+	for i := range 4 {
+		var by []string
+		if i%2 == 0 {
+			by = []string{logging}
+		}
+		room := s.crowd.MakeRoom(t, 30, by...)
+		isLogged[room.ID] = by != nil
+		s.rooms = append(s.rooms, room)
+		for n := range c.Nodes {
+			for u := range 2 {
+				session, err := s.crowd.JoinBy(ctx, s.ways[n], room, fmt.Sprintf("user-%d-%d", n, u))
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.users[n] = append(s.users[n], session)
+			}
+		}
+	}
+	for n := range c.Nodes {
+		for k, session := range s.users[n] {
+			sending.Go(func() { s.crowd.Send(ctx, s.rooms[k/2], session, 100*time.Millisecond) })
+		}
+	}
+	s.flows("at first")
+	during(s)
+	s.flows("at last")
+	stop()
+	sending.Wait()
+	settled := s.crowd.Settle(5 * time.Second)
+	s.crowd.Leave()
+	var findings Findings
+	var counts Counts
+	look := func() bool {
+		logged := c.Logged(t, bucket)
+		findings, counts = s.crowd.Check(func(room string) []string {
+			if !isLogged[room] {
+				return nil
+			}
+			return append([]string{}, logged[room]...)
+		})
+		return findings.Unlogged == 0
+	}
+	Within(30*time.Second, look)
+	t.Logf("%+v", counts)
+	if findings.Bad() || !settled {
+		t.Errorf("%+v; all was delivered: %v", findings, settled)
+	}
+	return counts
+}
+
+// flows waits until messages are accepted again, some of them.
+func (s *scene) flows(when string) {
+	s.t.Helper()
+	from := s.crowd.Accepted()
+	Until(s.t, "messages are accepted "+when, func() bool { return s.crowd.Accepted() > from+100 })
+}
+
+// slack is what loaded machines add to a pause.
+const slack = 3 * time.Second
+
+func TestFailures(t *testing.T) {
+	c := Start(t, "--expiry-grace", "3s")
+	t.Run("nothing fails", func(t *testing.T) {
+		if counts := c.play(t, "calm", func(*scene) {}); counts.Drops+counts.Unknown+counts.Refused > 0 {
+			t.Errorf("%d connections ended, %d requests were not answered, %d refused", counts.Drops, counts.Unknown, counts.Refused)
+		}
+	})
+	t.Run("a NATS server stops", func(t *testing.T) {
+		counts := c.play(t, "stopped", func(s *scene) {
+			leader := c.Leader(t)
+			leader.Stop(syscall.SIGTERM)
+			s.flows("without the leader")
+			leader.Start(t)
+			Until(t, "the server is back", leader.Healthy)
+		})
+		if counts.Drops+counts.Unknown+counts.Refused > 0 || counts.Pause > 5*time.Second {
+			t.Errorf("%d connections ended, %d requests were not answered, %d refused; the pause was %v", counts.Drops, counts.Unknown, counts.Refused, counts.Pause)
+		}
+	})
+	t.Run("a NATS server that follows is killed", func(t *testing.T) {
+		counts := c.play(t, "follower", func(s *scene) {
+			follower := c.NATS[0]
+			if c.Leader(t) == follower {
+				follower = c.NATS[1]
+			}
+			follower.Kill()
+			s.flows("without it")
+			follower.Start(t)
+			Until(t, "the server is back", follower.Healthy)
+		})
+		if counts.Drops+counts.Unknown > 0 || counts.Pause > 5*time.Second {
+			t.Errorf("%d connections ended, %d requests were not answered; the pause was %v", counts.Drops, counts.Unknown, counts.Pause)
+		}
+	})
+	// Followers wait 4 to 9 seconds until they elect another leader: NATS's constants.
+	t.Run("the NATS server that leads is killed", func(t *testing.T) {
+		counts := c.play(t, "leader", func(s *scene) {
+			leader := c.Leader(t)
+			leader.Kill()
+			s.flows("without the leader")
+			leader.Start(t)
+			Until(t, "the server is back", leader.Healthy)
+		})
+		if counts.Drops+counts.Unknown > 0 || counts.Pause > 9*time.Second+slack {
+			t.Errorf("%d connections ended, %d requests were not answered; the pause was %v", counts.Drops, counts.Unknown, counts.Pause)
+		}
+	})
+	t.Run("NATS is out of reach for one node", func(t *testing.T) {
+		counts := c.play(t, "unreachable", func(s *scene) {
+			for _, l := range c.Broker[0] {
+				l.Cut()
+			}
+			began := time.Now()
+			_, err := s.users[0][0].SendMessage(t.Context(), messaging.SendMessageRequest{Content: "into nowhere"})
+			refusal, ok := errors.AsType[*messaging.Error](err)
+			if !ok || refusal.Code != messaging.ErrorInternal || time.Since(began) > 5*time.Second+slack {
+				t.Errorf("a send on the node was answered with %v after %v", err, time.Since(began))
+			}
+			s.flows("on the others")
+			Until(t, "the node is not ready", func() bool { return !c.Nodes[0].Answers("/readyz") })
+			if !c.Nodes[0].Answers("/healthz") {
+				t.Error("the node is not healthy")
+			}
+			for _, l := range c.Broker[0] {
+				l.Mend()
+				l.Reset()
+			}
+			Until(t, "the node is ready", func() bool { return c.Nodes[0].Answers("/readyz") })
+		})
+		if counts.Drops > 0 {
+			t.Errorf("%d connections ended", counts.Drops)
+		}
+	})
+	t.Run("PostgreSQL is down", func(t *testing.T) {
+		counts := c.play(t, "database", func(s *scene) {
+			c.Postgres.Kill()
+			s.flows("without it")
+			node := c.Nodes[1].Client(func(o *ivschat.Options) { o.RetryMaxAttempts = 1 })
+			_, err := node.CreateRoom(t.Context(), &ivschat.CreateRoomInput{})
+			var problem interface{ HTTPStatusCode() int }
+			if !errors.As(err, &problem) || problem.HTTPStatusCode() != http.StatusServiceUnavailable {
+				t.Errorf("CreateRoom: %v, want 503", err)
+			}
+			if _, err := node.CreateChatToken(t.Context(), &ivschat.CreateChatTokenInput{RoomIdentifier: s.rooms[0].Arn, UserID: "u"}); err != nil {
+				t.Errorf("CreateChatToken of a room that is known: %v", err)
+			}
+			if _, err := node.SendEvent(t.Context(), &ivschat.SendEventInput{RoomIdentifier: s.rooms[0].Arn, EventName: "e"}); err != nil {
+				t.Errorf("SendEvent to a room that is known: %v", err)
+			}
+			if c.Nodes[1].Answers("/readyz") {
+				t.Error("the node takes new work")
+			}
+			c.Postgres.Start(t)
+			Until(t, "PostgreSQL is back", c.Postgres.Ready)
+			Until(t, "rooms are made again", func() bool {
+				_, err := node.CreateRoom(t.Context(), &ivschat.CreateRoomInput{})
+				return err == nil
+			})
+		})
+		if counts.Drops+counts.Unknown+counts.Refused > 0 {
+			t.Errorf("%d connections ended, %d requests were not answered, %d refused", counts.Drops, counts.Unknown, counts.Refused)
+		}
+	})
+	t.Run("a node is killed", func(t *testing.T) {
+		c.play(t, "node", func(s *scene) {
+			for n := range c.Nodes {
+				s.elsewhere(n)
+			}
+			c.Nodes[2].Kill()
+			s.flows("without the node")
+			c.Nodes[2].Start(t)
+			Until(t, "the node is back", c.Nodes[2].Ready)
+		})
+	})
+	t.Run("two nodes cannot reach each other, nor the same servers", func(t *testing.T) {
+		counts := c.play(t, "split", func(s *scene) {
+			// Nodes talk by NATS alone: each is left one server of its own.
+			for n, links := range c.Broker {
+				for k, l := range links {
+					if k != n {
+						l.Cut()
+						l.Reset()
+					}
+				}
+			}
+			s.flows("in the split")
+			for _, links := range c.Broker {
+				for _, l := range links {
+					l.Mend()
+				}
+			}
+		})
+		if counts.Drops+counts.Unknown > 0 {
+			t.Errorf("%d connections ended, %d requests were not answered", counts.Drops, counts.Unknown)
+		}
+	})
+	t.Run("all nodes restart, one after the other", func(t *testing.T) {
+		c.play(t, "rolling", func(s *scene) {
+			for n, node := range c.Nodes {
+				others := append(slices.Clone(c.Nodes[:n]), c.Nodes[n+1:]...)
+				for _, way := range append(s.ways, c.Balancer) { // as a load balancer does first
+					way.Use(others...)
+				}
+				node.Stop(syscall.SIGTERM)
+				s.flows("while a node restarts")
+				node.Start(t)
+				Until(t, "the node is back", node.Ready)
+				for _, way := range append(s.ways, c.Balancer) {
+					way.Use(c.Nodes...)
+				}
+			}
+		})
+	})
+}
+
+// elsewhere has the users of a node go to any of the nodes from now on.
+func (s *scene) elsewhere(node int) { s.ways[node].Use(s.Nodes...) }
