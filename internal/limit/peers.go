@@ -2,6 +2,7 @@ package limit
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ type Peers struct {
 	mu     sync.Mutex // guards what follows
 	others map[string]heard
 	said   time.Time
+	last   map[string]map[Key]int // of the gauges, as said
 }
 
 type heard struct {
@@ -50,7 +52,8 @@ type used struct {
 const (
 	// wordUses is the most uses of a word, well within what a message may be.
 	wordUses = 2000
-	// gaugesEvery is how often gauges are told, forgotten after that many times it.
+	// gaugesEvery is how often gauges are told that did not change; a node that is not
+	// heard for forgottenAfter times as long has none.
 	gaugesEvery, forgottenAfter = 500 * time.Millisecond, 10
 )
 
@@ -75,12 +78,19 @@ func (p *Peers) Words(now time.Time) (words [][]byte) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if now.Sub(p.said) >= gaugesEvery {
+	again := now.Sub(p.said) >= gaugesEvery
+	if again {
 		p.said = now
-		for name, g := range p.Gauges {
-			say(name, g.Use(), true)
-		}
 		p.forget(now)
+	}
+	for name, g := range p.Gauges {
+		if uses := g.Use(); again || !maps.Equal(uses, p.last[name]) {
+			say(name, uses, true)
+			if p.last == nil {
+				p.last = map[string]map[Key]int{}
+			}
+			p.last[name] = uses
+		}
 	}
 	return words
 }

@@ -99,9 +99,9 @@ type Log struct {
 	// away is set while there is no connection. The connection itself cannot be asked:
 	// it holds its lock while it tries servers.
 	away atomic.Bool
-	ctx    context.Context // ends with Close
-	stop   context.CancelFunc
-	done   sync.WaitGroup
+	ctx  context.Context // ends with Close
+	stop context.CancelFunc
+	done sync.WaitGroup
 }
 
 var _ roomlog.Log = (*Log)(nil)

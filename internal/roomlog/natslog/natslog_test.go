@@ -163,7 +163,7 @@ func TestANodeThatWasCutOffMissesNothing(t *testing.T) {
 	link := cluster.NewLink(t, server.Address)
 	open := opener(t, server.URL())
 	near := open()
-	far := open(func(o *natslog.Options) { o.URLs = []string{"nats://" + link.Address} })
+	far := open(func(o *natslog.Options) { o.URLs, o.Wait = []string{"nats://" + link.Address}, 2*time.Second })
 	a, b := follow(t, near), follow(t, far)
 	n := 0
 	some := func(count int) {
