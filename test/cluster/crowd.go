@@ -18,7 +18,10 @@ import (
 // Crowd is sessions in rooms, and what they got.
 type Crowd struct {
 	Balancer *Balancer
-	api      *ivschat.Client
+	// Torn says that a session that was told to come back may have lost its connection
+	// before it had another: then something may be missing between the two.
+	Torn bool
+	api  *ivschat.Client
 
 	mu    sync.Mutex // guards rooms' recordings
 	rooms map[string]*recording
@@ -131,7 +134,7 @@ func (c *Crowd) record(r *recording, session *messaging.Room) {
 			r.ends[session] = n.ID
 			c.mu.Unlock()
 		case *messaging.StateChange:
-			if n.State != messaging.StateConnected {
+			if n.State != messaging.StateConnected || c.Torn {
 				end()
 			}
 			if was && n.State != messaging.StateConnected && c.ctx.Err() == nil {
