@@ -9,7 +9,7 @@ BENCHSTAT = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 BENCH = $(GO) test -run '^$$' -bench . -benchmem -count 6 -benchtime 200ms ./bench >.bench.out && ! grep -e '--- FAIL' .bench.out || { cat .bench.out; rm -f .bench.out; exit 1; }
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: run build test lint vuln test-go test-boto3 test-awscli test-jssdk test-chatlog test-deploy test-acme fuzz bench bench-baseline bench-peers bench-review bench-targets chatlog-faults chatlog-powercut docs
+.PHONY: run build test lint vuln test-go test-boto3 test-awscli test-jssdk test-chatlog test-deploy test-acme test-cluster chaos fuzz bench bench-baseline bench-peers bench-review bench-targets chatlog-faults chatlog-powercut docs
 
 run: ## a server in memory, nothing to set up
 	$(GO) run ./cmd/parley dev
@@ -17,7 +17,7 @@ run: ## a server in memory, nothing to set up
 build: ## the binary, ./parley
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o parley ./cmd/parley
 
-test: lint vuln test-go test-boto3 test-awscli test-jssdk test-chatlog test-deploy test-acme ## everything
+test: lint vuln test-go test-boto3 test-awscli test-jssdk test-chatlog test-deploy test-acme test-cluster ## everything
 
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
@@ -60,6 +60,14 @@ chatlog-faults: ## logged rooms: 200 kills, storms of two minutes, the disk full
 
 chatlog-powercut: ## logged rooms, and the power cut 50 times: as root, who may mount
 	CHATLOG_CUTS=50 $(GO) test -count=1 -timeout 30m -v -run PowerCut ./test/chatlogfaults
+
+test-cluster: ## three nodes, three NATS servers and PostgreSQL, whose parts fail; a short seed of chaos
+	test/cluster/run.sh
+	test/cluster/run.sh -chaos -v
+
+chaos: ## half an hour of random faults while 2,000 sessions chat in 50 rooms
+	CHAOS_SEEDS=10 CHAOS_FOR=180 test/cluster/run.sh -chaos -v
+
 test-acme: ## certificates of an ACME authority, Let's Encrypt's Pebble
 	test/acme/run.sh
 

@@ -150,6 +150,28 @@ func TestFailures(t *testing.T) {
 			t.Errorf("%d connections ended, %d requests were not answered; the pause was %v", counts.Drops, counts.Unknown, counts.Pause)
 		}
 	})
+	t.Run("two of three NATS servers are killed", func(t *testing.T) {
+		counts := c.play(t, "majority", func(s *scene) {
+			c.NATS[0].Kill()
+			c.NATS[1].Kill()
+			began := time.Now()
+			_, err := s.users[2][0].SendMessage(t.Context(), messaging.SendMessageRequest{Content: "into nowhere"})
+			refusal, ok := errors.AsType[*messaging.Error](err)
+			if !ok || refusal.Code != messaging.ErrorInternal || time.Since(began) > 5*time.Second+slack {
+				t.Errorf("a send was answered with %v after %v", err, time.Since(began))
+			}
+			for _, server := range c.NATS[:2] {
+				server.Start(t)
+			}
+			s.flows("with all of them")
+			for _, server := range c.NATS {
+				Until(t, "the server is back", server.Healthy)
+			}
+		})
+		if counts.Drops+counts.Unknown > 0 {
+			t.Errorf("%d connections ended, %d requests were not answered", counts.Drops, counts.Unknown)
+		}
+	})
 	t.Run("NATS is out of reach for one node", func(t *testing.T) {
 		counts := c.play(t, "unreachable", func(s *scene) {
 			for _, l := range c.Broker[0] {

@@ -14,8 +14,10 @@ cannot() {
 }
 
 package=./test/cluster
+also=./internal/roomlog/natslog
 if [ "${1:-}" = -chaos ]; then
 	package=./test/chaos
+	also=
 	shift
 fi
 export PATH=$PATH:/usr/lib/postgresql/15/bin:/usr/lib/postgresql/17/bin
@@ -28,8 +30,19 @@ if [ "$(cat "$bin/nats.version" 2>/dev/null)" != $nats ]; then
 	echo $nats >"$bin/nats.version"
 fi
 
+# The official JavaScript SDK, as test/jssdk installs it.
+if command -v node >/dev/null && command -v npm >/dev/null && (cd "$root/test/jssdk" && npm ci --no-audit --no-fund --loglevel=error >/dev/null); then
+	export TEST_JSSDK=$root/test/jssdk
+	case $(node -p 'process.versions.node.split(".")[0]') in
+	20 | 21) export NODE_OPTIONS=--experimental-websocket ;;
+	esac
+fi
+
 cd "$root"
 go build -o "$bin/parley" ./cmd/parley
 export TEST_PARLEY_BINARY=$bin/parley TEST_NATS_SERVER=$bin/nats-server
 go vet -tags cluster "$package"
-go test -race -count 1 -tags cluster "$@" "$package"
+# Two thousand sessions leave no room for the race detector.
+race=-race
+if [ "$package" = ./test/chaos ]; then race=; fi
+go test $race -p 1 -count 1 -timeout 90m -tags cluster "$@" "$package" $also
