@@ -24,11 +24,8 @@ export PATH=$PATH:/usr/lib/postgresql/15/bin:/usr/lib/postgresql/17/bin
 command -v pg_config >/dev/null && command -v initdb >/dev/null ||
 	"$root/test/apt.sh" postgresql libpq-dev || cannot "no PostgreSQL"
 bin=$root/.cache/cluster
-nats=v2.15.2
-if [ "$(cat "$bin/nats.version" 2>/dev/null)" != $nats ]; then
-	GOBIN=$bin go install github.com/nats-io/nats-server/v2@$nats || cannot "nats-server cannot be built"
-	echo $nats >"$bin/nats.version"
-fi
+nats=$("$root/test/gotool.sh" github.com/nats-io/nats-server/v2 v2.15.2 nats-server) || cannot "nats-server cannot be built"
+mkdir -p "$bin"
 
 # The official JavaScript SDK, as test/jssdk installs it.
 if command -v node >/dev/null && command -v npm >/dev/null && (cd "$root/test/jssdk" && npm ci --no-audit --no-fund --loglevel=error >/dev/null); then
@@ -40,7 +37,7 @@ fi
 
 cd "$root"
 go build -o "$bin/parley" ./cmd/parley
-export TEST_PARLEY_BINARY=$bin/parley TEST_NATS_SERVER=$bin/nats-server
+export TEST_PARLEY_BINARY=$bin/parley TEST_NATS_SERVER=$nats
 go vet -tags cluster "$package"
 # Two thousand sessions leave no room for the race detector.
 race=-race

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -36,7 +37,128 @@ func starts(t *testing.T, args []string, env ...string) {
 	}
 }
 
+// checkWhole holds the settings of nodes that come with their NATS servers and
+// PostgreSQL against what Parley takes, and those of the servers against theirs.
+func checkWhole(t *testing.T, list []map[string]any) {
+	t.Helper()
+	sets := map[string]bool{}
+	for _, m := range list {
+		name := m["metadata"].(map[string]any)["name"].(string)
+		if m["kind"] == "ConfigMap" && name == "chat-nats" {
+			checkNATS(t, m["data"].(map[string]any)["nats.conf"].(string))
+		}
+		if m["kind"] != "StatefulSet" {
+			continue
+		}
+		sets[name] = true
+		if name != "chat" {
+			continue
+		}
+		text, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var of struct {
+			Spec struct {
+				Template struct {
+					Spec struct {
+						Containers []struct{ Env []struct{ Name, Value string } }
+					}
+				}
+			}
+		}
+		if err := json.Unmarshal(text, &of); err != nil {
+			t.Fatal(err)
+		}
+		env := os.Environ()
+		for _, e := range of.Spec.Template.Spec.Containers[0].Env {
+			env = append(env, e.Name+"="+strings.NewReplacer("$(POSTGRES_PASSWORD)", "canary", "$(NATS_PASSWORD)", "canary").Replace(e.Value))
+		}
+		cmd := exec.Command(os.Getenv("TEST_PARLEY_BINARY"), "config", "print")
+		cmd.Env = env
+		out, err := cmd.CombinedOutput()
+		if err != nil || strings.Contains(string(out), "canary") || strings.Count(string(out), "@chat-nats-") != 3 || !strings.Contains(string(out), "@chat-postgresql/parley") {
+			t.Errorf("the nodes' settings: %v\n%s", err, out)
+		}
+	}
+	if len(sets) != 3 {
+		t.Errorf("there are the stateful sets %v", sets)
+	}
+}
+
+// checkNATS has a NATS server, where there is one, read its configuration.
+func checkNATS(t *testing.T, text string) {
+	t.Helper()
+	server := os.Getenv("TEST_NATS_SERVER")
+	if server == "" {
+		t.Error("TEST_NATS_SERVER is not set; run test/deploy/run.sh")
+		return
+	}
+	path := filepath.Join(t.TempDir(), "nats.conf")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(server, "-t", "-c", path)
+	cmd.Env = append(os.Environ(), "NATS_PASSWORD=secret")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("nats-server -t: %v\n%s\n%s", err, out, text)
+	}
+}
+
+func TestNATS(t *testing.T) {
+	for _, name := range []string{"compose/nats.conf", "systemd/nats.conf"} {
+		text, err := os.ReadFile(filepath.Join("../../deploy", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkNATS(t, string(text))
+	}
+}
+
+func TestCompose(t *testing.T) {
+	text, err := os.ReadFile("../../deploy/compose/compose.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var of struct {
+		Services map[string]struct {
+			Image       string
+			Command     []string
+			Environment map[string]string
+		}
+	}
+	if err := yaml.Unmarshal(text, &of); err != nil {
+		t.Fatal(err)
+	}
+	nodes := 0
+	for name, s := range of.Services {
+		if s.Image != "parley" {
+			continue
+		}
+		nodes++
+		cmd := exec.Command(os.Getenv("TEST_PARLEY_BINARY"), append([]string{"config", "check"}, s.Command[1:]...)...)
+		cmd.Env = os.Environ()
+		for variable, value := range s.Environment {
+			filled := regexp.MustCompile(`\$\{\w+(:\?)?\}`).ReplaceAllString(value, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY")
+			if variable == "PARLEY_MASTER_KEY" {
+				filled += "="
+			}
+			cmd.Env = append(cmd.Env, variable+"="+filled)
+		}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+	if nodes != 3 {
+		t.Errorf("there are %d nodes", nodes)
+	}
+}
+
 func TestSystemd(t *testing.T) {
+	nats := file(t, "systemd/nats-server.service", "/usr/local/bin/nats-server", os.Getenv("TEST_NATS_SERVER"))
+	if out := output(t, "systemd-analyze", "verify", nats); strings.Contains(out, "nats-server.service") {
+		t.Errorf("systemd-analyze verify says:\n%s", out)
+	}
 	unit := file(t, "systemd/parley.service", "/usr/local/bin/parley", os.Getenv("TEST_PARLEY_BINARY"))
 	if out := output(t, "systemd-analyze", "verify", unit); strings.Contains(out, "parley.service") {
 		t.Errorf("systemd-analyze verify says:\n%s", out)
@@ -91,6 +213,11 @@ func TestHelm(t *testing.T) {
 	if got := kinds(three); !slices.Equal(got, []string{"ConfigMap", "Ingress", "PodDisruptionBudget", "Service", "ServiceMonitor", "StatefulSet"}) {
 		t.Errorf("a cluster is %v", got)
 	}
+	whole := manifests(t, "replicas=3", "cluster.enabled=true", "cluster.installNATS=true", "cluster.installPostgreSQL=true", "existingSecret=chat")
+	if got := kinds(whole); !slices.Equal(got, []string{"ConfigMap", "PodDisruptionBudget", "Service", "StatefulSet"}) {
+		t.Errorf("a whole cluster is %v", got)
+	}
+	checkWhole(t, whole)
 	for _, list := range [][]map[string]any{one, three} {
 		settings, args := "", []string{}
 		for _, m := range list {

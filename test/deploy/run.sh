@@ -17,14 +17,12 @@ for pair in nginx:nginx-light haproxy:haproxy systemd-analyze:systemd; do
 	have "${pair%%:*}" || "$root/test/apt.sh" "${pair#*:}" || cannot "no ${pair%%:*}"
 done
 bin=$root/.cache/deploy
-helm=v3.21.4
-if [ "$(cat "$bin/helm.version" 2>/dev/null)" != $helm ]; then
-	GOBIN=$bin go install helm.sh/helm/v3/cmd/helm@$helm || cannot "helm cannot be built"
-	echo $helm >"$bin/helm.version"
-fi
+mkdir -p "$bin"
+helm=$("$root/test/gotool.sh" helm.sh/helm/v3/cmd/helm v3.21.4 helm) || cannot "helm cannot be built"
+nats=$("$root/test/gotool.sh" github.com/nats-io/nats-server/v2 v2.15.2 nats-server) || cannot "nats-server cannot be built"
 
 cd "$root"
 go build -o "$bin/parley" ./cmd/parley
-export TEST_PARLEY_BINARY=$bin/parley PATH=$bin:$PATH:/usr/sbin
+export TEST_PARLEY_BINARY=$bin/parley TEST_NATS_SERVER=$nats PATH=$(dirname "$helm"):$PATH:/usr/sbin
 go vet -tags deploy ./test/deploy
 go test -count 1 -tags deploy "$@" ./test/deploy
