@@ -62,7 +62,9 @@ func checkWhole(t *testing.T, list []map[string]any) {
 			Spec struct {
 				Template struct {
 					Spec struct {
-						Containers []struct{ Env []struct{ Name, Value string } }
+						Containers []struct {
+							Env []struct{ Name, Value string }
+						}
 					}
 				}
 			}
