@@ -122,7 +122,7 @@ func (c *costs) check() string {
 	var rows [][]string
 	for _, k := range knowns() {
 		modelled := c.perMillion(k)
-		row := []string{k.name, fmt.Sprintf("%.2f", k.cpu), fmt.Sprintf("%.2f", modelled), fmt.Sprintf("%+.0f %%", 100*(modelled/k.cpu-1)), "–", "–"}
+		row := []string{k.name, fmt.Sprintf("%.2f", k.cpu), fmt.Sprintf("%.2f", modelled), fmt.Sprintf("%+.0f %%", math.Round(100*(modelled/k.cpu-1))+0), "–", "–"}
 		if k.rooms == 1 {
 			o := c.run(c.alone(k))
 			row[4], row[5] = fmt.Sprintf("%.0f", k.p99), milliseconds(o.seen.percentile(99))
