@@ -89,7 +89,8 @@ func (r *room) publish(ctx context.Context, e stored, id string) (uint64, error)
 
 func isConflict(err error) bool {
 	var e *jetstream.APIError
-	return errors.As(err, &e) && e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
+	return errors.As(err, &e) &&
+		(e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
 }
 
 // find learns what others appended since.
