@@ -255,32 +255,43 @@ func TestARoomThatTheStreamForgotGoesOn(t *testing.T) {
 	same(t, 7, a, b)
 }
 
+// BenchmarkAppend appends through one node and through three, to rooms of which each
+// node has as many: three servers.
 func BenchmarkAppend(b *testing.B) {
-	for _, servers := range []int{1, 3} {
-		b.Run(fmt.Sprintf("servers-%d", servers), func(b *testing.B) {
-			var urls []string
-			for _, s := range cluster.StartNATS(b, servers) {
-				urls = append(urls, s.URL())
+	var urls []string
+	for _, s := range cluster.StartNATS(b, 3) {
+		urls = append(urls, s.URL())
+	}
+	for _, nodes := range []int{1, 3} {
+		b.Run(fmt.Sprintf("nodes-%d", nodes), func(b *testing.B) {
+			var logs []*natslog.Log
+			for range nodes {
+				l, err := natslog.Open(b.Context(), natslog.Options{URLs: urls})
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer l.Close()
+				logs = append(logs, l)
 			}
-			l, err := natslog.Open(context.Background(), natslog.Options{URLs: urls})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer l.Close()
-			for _, rooms := range []int{1, 50} {
+			for _, rooms := range []int{1, 150} {
 				b.Run(fmt.Sprintf("rooms-%d", rooms), func(b *testing.B) {
-					var next atomic.Int64
-					b.SetParallelism(rooms)
-					b.RunParallel(func(pb *testing.PB) {
-						r := where
-						r.ID = fmt.Sprintf("room%08d", next.Add(1)%int64(rooms))
-						for pb.Next() {
-							if _, err := l.Append(context.Background(), r, message("x"), roomlog.Terms{}); err != nil {
-								b.Error(err)
-								return
+					var left atomic.Int64
+					left.Store(int64(b.N))
+					var all sync.WaitGroup
+					for i := range max(rooms, nodes) { // one room: all nodes append to it
+						room := where
+						room.ID = fmt.Sprintf("room%08d", i%rooms)
+						all.Go(func() {
+							for left.Add(-1) >= 0 {
+								if _, err := logs[i%nodes].Append(context.Background(), room, message("x"), roomlog.Terms{}); err != nil {
+									b.Error(err)
+									return
+								}
 							}
-						}
-					})
+						})
+					}
+					all.Wait()
+					b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "appends/s")
 				})
 			}
 		})
