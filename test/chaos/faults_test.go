@@ -48,11 +48,17 @@ func (f *faults) choose() fault {
 		{at("pause", f.Postgres.Process), f.Postgres.Pause, f.Postgres.Resume},
 		{fmt.Sprintf("cut %s from %s", node.Name, server.Name), links[s].Cut, links[s].Mend},
 		{at("cut from all NATS servers", node.Process), each((*cluster.Link).Cut), each((*cluster.Link).Mend)},
-		{at("reset NATS connections of", node.Process), each((*cluster.Link).Reset), func() {}},
+		{at("disconnect from all NATS servers", node.Process), each(disconnect), each((*cluster.Link).Mend)},
 		{at("cut from PostgreSQL", node.Process), f.Database[n].Cut, f.Database[n].Mend},
-		{at("reset PostgreSQL connections of", node.Process), f.Database[n].Reset, func() {}},
+		{at("disconnect from PostgreSQL", node.Process), func() { disconnect(f.Database[n]) }, f.Database[n].Mend},
 	}
 	return all[f.rand.IntN(len(all))]
+}
+
+// disconnect breaks connections, and lets none be made.
+func disconnect(l *cluster.Link) {
+	l.Cut()
+	l.Reset()
 }
 
 // ended ends a process by a signal and starts it again.
@@ -67,7 +73,7 @@ func (f *faults) run(d time.Duration, wait func(time.Duration)) (names []string)
 		one := f.choose()
 		names = append(names, one.name)
 		one.begin()
-		wait(f.upTo(4 * time.Second))
+		wait(f.upTo(6 * time.Second))
 		if f.rand.IntN(4) == 0 {
 			two := f.choose()
 			for two.name[:4] == one.name[:4] || sameProcess(one.name, two.name) {
