@@ -42,9 +42,10 @@ func (s *Server) logWait() time.Duration {
 	return 0
 }
 
-// clusterLinger is what nodes may differ by in when they deliver an entry, while all
-// is well.
-const clusterLinger = 20 * time.Millisecond
+// clusterLinger is how long a session is a member before its client knows: what nodes
+// may differ by in when they deliver an entry, while all is well, and what a client
+// that is busy takes to read what came on its old connection.
+const clusterLinger = 100 * time.Millisecond
 
 func (s *Server) linger() time.Duration {
 	if s.cluster != nil {

@@ -86,7 +86,7 @@ func (r *Room) watch(s *stay) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stay == s && r.current != nil {
-		r.overlap = new(seen)
+		r.overlap = r.recent.seen()
 	}
 }
 

@@ -16,9 +16,12 @@ func (r *Room) receive(s *stay, x *session, text []byte) {
 	}
 	r.stats.Received++
 	frameID, requestID := f.ids()
-	if r.overlap != nil && frameID != "" && r.overlap.again(frameID) {
-		r.stats.Duplicates++
-		return
+	if frameID != "" {
+		if r.overlap != nil && r.overlap.again(frameID) {
+			r.stats.Duplicates++
+			return
+		}
+		r.recent.add(frameID)
 	}
 	r.answer(requestID, f)
 	e, ok := f.(*Error)

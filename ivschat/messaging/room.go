@@ -25,6 +25,7 @@ type Room struct {
 	stay    *stay    // nil while disconnected
 	current *session // what requests go to; nil for none
 	pending map[string]*pending
+	recent  recent
 	overlap *seen // nil unless two connections may bring the same frames
 	stats   Stats
 }

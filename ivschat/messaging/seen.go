@@ -30,3 +30,32 @@ func (s *seen) again(id string) bool {
 	s.next = (s.next + 1) % seenLimit
 	return false
 }
+
+// recentLimit is how many ids are remembered at any time: as much as nodes of a
+// service may differ by in when they deliver a frame.
+const recentLimit = 128
+
+// recent remembers the last ids that came. Another connection may bring them again
+// although they had come before it was opened.
+type recent struct {
+	ids  []string
+	next int
+}
+
+func (r *recent) add(id string) {
+	if len(r.ids) < recentLimit {
+		r.ids = append(r.ids, id)
+		return
+	}
+	r.ids[r.next] = id
+	r.next = (r.next + 1) % recentLimit
+}
+
+// seen begins to remember all ids that come from now on, and has the recent ones.
+func (r *recent) seen() *seen {
+	s := &seen{}
+	for i := range r.ids {
+		s.again(r.ids[(r.next+i)%len(r.ids)])
+	}
+	return s
+}

@@ -164,10 +164,10 @@ func TestTheOfficialSDKLosesNothingWhenNodesRestart(t *testing.T) {
 				doubled++
 			}
 		}
-		for _, id := range v.accepted[start:last] {
+		for at, id := range v.accepted[start:last] {
 			if times[id] == 0 {
 				lost++
-				t.Errorf("viewer %d did not get %s", i, id)
+				t.Errorf("viewer %d did not get %s, the %dth of %d", i, id, at+1, last-start)
 			}
 		}
 	}
