@@ -22,7 +22,7 @@ func BenchmarkAppend(b *testing.B) {
 			log := memlog.New(memlog.Options{})
 			defer log.Close()
 			for range bm.subscribers {
-				cancel, err := log.Subscribe(b.Context(), where, &subscriber{})
+				_, cancel, err := log.Subscribe(b.Context(), where, &subscriber{})
 				must(b, err)
 				defer cancel()
 			}

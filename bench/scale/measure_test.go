@@ -123,7 +123,7 @@ func BenchmarkOneRoomManyNodes(b *testing.B) {
 			var logs []*natslog.Log
 			for range nodes {
 				l := openLog(b, natslog.Options{URLs: urls(servers)})
-				cancel, err := l.Subscribe(b.Context(), roomNumber(nodes), counter{new(atomic.Int64)})
+				_, cancel, err := l.Subscribe(b.Context(), roomNumber(nodes), counter{new(atomic.Int64)})
 				if err != nil {
 					b.Fatal(err)
 				}

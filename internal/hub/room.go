@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,12 +14,13 @@ import (
 
 // room is a room's members on this node, in shards.
 type room struct {
-	hub    *Hub
-	key    roomlog.Room
-	mu     sync.Mutex   // guards what follows, but for reads of size and shards by Deliver
-	size   atomic.Int64 // members
-	cancel func()       // ends the subscription
-	gone   bool         // the last member left: no longer the hub's
+	hub       *Hub
+	key       roomlog.Room
+	mu        sync.Mutex    // guards what follows, but for reads of size and shards by Deliver
+	size      atomic.Int64  // members
+	cancel    func()        // ends the subscription
+	gone      bool          // the last member left: no longer the hub's
+	delivered atomic.Uint64 // the place of the newest entry
 	// shards is replaced, never changed in place: Deliver reads it without mu.
 	shards atomic.Pointer[[]*shard]
 
@@ -40,12 +42,14 @@ func (r *room) join(ctx context.Context, userID string, c Conn) (*Member, error)
 	if r.cancel != nil {
 		return m, nil
 	}
-	cancel, err := r.hub.log.Subscribe(ctx, r.key, r)
+	after, cancel, err := r.hub.log.Subscribe(ctx, r.key, r)
 	if err != nil {
 		r.remove(m)
 		return nil, err
 	}
 	r.cancel = cancel
+	r.delivered.CompareAndSwap(0, after)
+	m.shard.begin(m, after)
 	return m, nil
 }
 
@@ -60,7 +64,7 @@ func (r *room) place(m *Member) {
 			return
 		}
 	}
-	s := &shard{hub: r.hub}
+	s := &shard{hub: r.hub, last: r.delivered.Load(), flushed: r.delivered.Load()}
 	s.add(m, r.hub.options.ShardSize)
 	grown := append(shards[:len(shards):len(shards)], s)
 	r.shards.Store(&grown)
@@ -84,6 +88,7 @@ const maxHeader = 10
 
 // Deliver implements roomlog.Subscriber.
 func (r *room) Deliver(_ roomlog.Room, e roomlog.Entry) {
+	r.delivered.Store(e.Seq)
 	if e.Kind == roomlog.KindControl {
 		r.hub.options.Control(r.key)
 		return
@@ -143,7 +148,8 @@ type Member struct {
 	// generation; they are not for it. Guarded by the shard's mu.
 	generation uint64
 	skip       int
-	index      int // in the shard's members
+	after      uint64 // the place behind which entries are for it
+	index      int    // in the shard's members
 	userID     string
 	room       *room
 	shard      *shard
@@ -158,4 +164,34 @@ func (m *Member) Leave() {
 	m.room.mu.Lock()
 	defer m.room.mu.Unlock()
 	m.room.remove(m)
+}
+
+// Place is where the member stands in the room's log: it was given what is up to
+// there, and perhaps some of what is behind.
+func (m *Member) Place() uint64 {
+	m.shard.mu.Lock()
+	defer m.shard.mu.Unlock()
+	return max(m.after, m.shard.flushed)
+}
+
+// maxMissed is the most entries that Missed returns: some seconds of a busy room.
+const maxMissed = 500
+
+// Missed returns the frames of what is in the room's log after a place and was
+// delivered before the member joined.
+func (m *Member) Missed(ctx context.Context, place uint64) ([]byte, error) {
+	if place >= m.after {
+		return nil, nil
+	}
+	entries, err := m.room.hub.log.Read(ctx, m.room.key, place, maxMissed)
+	if err != nil {
+		return nil, fmt.Errorf("read what was missed in room %s: %w", m.room.key.ID, err)
+	}
+	var frames []byte
+	for _, e := range entries {
+		if e.Seq <= m.after && e.Kind != roomlog.KindControl {
+			frames = wsconn.AppendText(frames, e.Payload)
+		}
+	}
+	return frames, nil
 }

@@ -20,6 +20,8 @@ type shard struct {
 	entries []entry   // what is in pending
 	spare   []entry   // the slice flushed last, to be used again
 	queued  bool      // in the work queue, or being flushed
+	last    uint64    // the place of the newest entry
+	flushed uint64    // of the newest that every member was given
 	// generation counts flushes: a member that joined while frames were pending
 	// knows by it which they were.
 	generation uint64
@@ -48,12 +50,20 @@ func (s *shard) add(m *Member, most int) bool {
 	}
 	m.shard = s
 	m.index = len(s.members)
-	m.skip, m.generation = len(s.pending), s.generation
+	m.skip, m.generation, m.after = len(s.pending), s.generation, s.last
 	grown := make([]*Member, len(s.members)+1)
 	copy(grown, s.members)
 	grown[m.index] = m
 	s.members = grown
 	return true
+}
+
+// begin tells the shard of a room's first member where the room's deliveries begin.
+func (s *shard) begin(m *Member, after uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.after = after
+	s.last, s.flushed = max(s.last, after), max(s.flushed, after)
 }
 
 func (s *shard) remove(m *Member) {
@@ -76,7 +86,11 @@ func (s *shard) append(e *roomlog.Entry, encoded []byte, now time.Time, window, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.window, s.turn = window, turn
+	s.last = e.Seq
 	if len(s.members) == 0 {
+		if !s.queued {
+			s.flushed = s.last
+		}
 		return
 	}
 	if len(s.pending) == 0 {
@@ -119,7 +133,8 @@ type batch struct {
 	entries    []entry
 	members    []*Member
 	generation uint64
-	cuts       bool // some entry ends a user's connections
+	last       uint64 // the place of the last entry
+	cuts       bool   // some entry ends a user's connections
 }
 
 // flush gives every member what is pending, in one write each unless it is much.
@@ -145,7 +160,7 @@ func (s *shard) flush() {
 			s.hub.options.Delivered(roomlog.Kind(kind), n*len(b.members))
 		}
 	}
-	s.finish(b.entries)
+	s.finish(&b)
 }
 
 // yieldEvery is after how many writes, about half a millisecond's, a worker
@@ -155,7 +170,7 @@ const yieldEvery = 64
 func (s *shard) take() batch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b := batch{frames: s.pending, entries: s.entries, members: s.members, generation: s.generation}
+	b := batch{frames: s.pending, entries: s.entries, members: s.members, generation: s.generation, last: s.last}
 	for _, e := range b.entries {
 		b.cuts = b.cuts || e.kind == roomlog.KindDisconnect
 	}
@@ -164,10 +179,10 @@ func (s *shard) take() batch {
 	return b
 }
 
-func (s *shard) finish(spare []entry) {
+func (s *shard) finish(b *batch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.spare = spare
+	s.spare, s.flushed = b.entries, b.last
 	s.queued = len(s.pending) > 0
 	if s.queued {
 		s.hub.work.put(s, s.due(time.Now()))

@@ -85,9 +85,10 @@ type Log interface {
 	// it will be appended, or returns ErrRate. Its Append, if there is one, has no
 	// rate: it was counted.
 	Admit(ctx context.Context, room Room, rate int) error
-	// Subscribe delivers every entry appended after it returned, until cancel
-	// returned.
-	Subscribe(ctx context.Context, room Room, s Subscriber) (cancel func(), err error)
+	// Subscribe delivers every entry after a place that it returns, until cancel
+	// returned: every one that was appended after it returned, and none from before
+	// it was called, save what was on its way from other nodes.
+	Subscribe(ctx context.Context, room Room, s Subscriber) (after uint64, cancel func(), err error)
 	// Read returns up to n entries after the one with the given Seq from the
 	// retained tail, oldest first.
 	Read(ctx context.Context, room Room, after uint64, n int) ([]Entry, error)

@@ -87,7 +87,15 @@ func (s *Server) joinCluster() error {
 		Rates:  map[string]*limit.Rates{"operations": &s.calls, "messages": s.chat.RateLimits()},
 		Gauges: map[string]*limit.Gauge{"sessions": s.sessions.Gauge()},
 	}
-	if err := c.log.Hear(func(word []byte) {
+	s.handover.tell = func(word []byte) {
+		if err := c.log.Tell("handover", word); err != nil {
+			s.logger.Warn("a session that comes back will miss what comes meanwhile", "error", err)
+		}
+	}
+	if err := c.log.Hear("handover", s.handover.hear); err != nil {
+		return err
+	}
+	if err := c.log.Hear("limits", func(word []byte) {
 		if err := c.peers.Hear(word, time.Now()); err != nil {
 			s.logger.Warn("limits of the cluster", "error", err)
 		}
@@ -123,7 +131,7 @@ func (s *Server) tellPeers(ctx context.Context) {
 			return
 		case now := <-ticker.C:
 			for _, word := range s.cluster.peers.Words(now) {
-				if err := s.cluster.log.Tell(word); err != nil {
+				if err := s.cluster.log.Tell("limits", word); err != nil {
 					break // NATS is out of reach, which the log has told
 				}
 			}

@@ -41,6 +41,15 @@ type Rooms interface {
 	Join(ctx context.Context, room roomlog.Room, userID string, c hub.Conn) (*hub.Member, error)
 }
 
+// Handover is between a session that was told to come back and the next one of the
+// same user in the same room.
+type Handover interface {
+	// Left notes where in the room's log a session stands. It must not block.
+	Left(room roomlog.Room, userID string, place uint64)
+	// Since returns where the user's last session stood, if one left lately.
+	Since(room roomlog.Room, userID string) (place uint64, ok bool)
+}
+
 // Options of the front door. Chat, Rooms, Tokens, Claim and Upgrader are required; zero
 // values of the others take the defaults named here.
 type Options struct {
@@ -51,6 +60,9 @@ type Options struct {
 	Claim func(ctx context.Context, id [16]byte, expires time.Time) (bool, error)
 	// Quotas holds accounts and their sessions to limits; by default there are none.
 	Quotas *limit.Quotas
+	// Handover knows where sessions stood that were told to come back: the one that
+	// follows gets what came meanwhile. By default nobody does.
+	Handover Handover
 	// Linger is how long a session is a member before its client knows.
 	Linger time.Duration
 	// Upgrader makes the connections; it outlives the sessions.
@@ -292,10 +304,35 @@ func (s *Server) enter(ctx context.Context, x *session, claims token.Claims) (er
 	if err == nil && !first {
 		err = errDenied
 	}
+	if err == nil {
+		s.resume(ctx, x, where)
+	}
 	if left := s.options.Linger - time.Since(began); err == nil && left > 0 {
 		wait(ctx, left)
 	}
 	return err
+}
+
+// resume gives a session what its predecessor had not when it was told to leave: the
+// official SDKs do not read on until they have another connection.
+func (s *Server) resume(ctx context.Context, x *session, where roomlog.Room) {
+	if s.options.Handover == nil {
+		return
+	}
+	place, ok := s.options.Handover.Since(where, x.user.UserID)
+	if !ok {
+		return
+	}
+	missed, err := x.member.Missed(ctx, place)
+	if err != nil {
+		s.options.Logger.Warn("a session that came back misses what came meanwhile", "room", where.ID, "error", err)
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(missed)+len(x.early.frames) <= maxEarly {
+		x.early.frames = append(missed, x.early.frames...)
+	}
 }
 
 func admission(err error) error {

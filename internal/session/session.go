@@ -279,6 +279,9 @@ func (s *session) expire(message string) {
 		s.timer.Stop()
 	}
 	s.mu.Unlock()
+	if h := s.server.options.Handover; h != nil {
+		h.Left(s.member.Room(), s.user.UserID, s.member.Place())
+	}
 	s.answer("", &messaging.Error{Code: messaging.ErrorExpired, Message: message})
 	// Only now: the cut must not overtake the frame that explains it.
 	s.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -41,6 +42,7 @@ type recording struct {
 	unknown int                        // never answered
 	drops   int                        // connections that ended before the crowd left
 	ends    map[*messaging.Room]string // the last entry of each session that is connected
+	seen    map[string]bool            // ids that some session got
 	slowest time.Duration
 	late    time.Duration
 	pause   time.Duration
@@ -74,7 +76,7 @@ func (c *Crowd) MakeRoom(t testing.TB, rate int, logging ...string) *ivschat.Roo
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.rooms[room.ID] = &recording{Room: Room{ID: room.ID, Rate: rate}, arn: room.Arn, ends: map[*messaging.Room]string{}}
+	c.rooms[room.ID] = &recording{Room: Room{ID: room.ID, Rate: rate}, arn: room.Arn, ends: map[*messaging.Room]string{}, seen: map[string]bool{}}
 	return room
 }
 
@@ -132,6 +134,7 @@ func (c *Crowd) record(r *recording, session *messaging.Room) {
 			}
 			last = time.Now()
 			r.ends[session] = n.ID
+			r.seen[n.ID] = true
 			c.mu.Unlock()
 		case *messaging.StateChange:
 			if n.State != messaging.StateConnected || c.Torn {
@@ -203,8 +206,8 @@ func (c *Crowd) Accepted() (n int) {
 	return n
 }
 
-// Settle waits, but not for ever, until all sessions of a room that are connected
-// have the same last message. Call it when nobody sends any more.
+// Settle waits, but not for ever, until somebody has each message that was accepted
+// and all sessions of a room that are connected have the same last one. Call it when nobody sends any more.
 func (c *Crowd) Settle(d time.Duration) bool {
 	return Within(d, func() bool {
 		c.mu.Lock()
@@ -214,7 +217,7 @@ func (c *Crowd) Settle(d time.Duration) bool {
 			for _, id := range r.ends {
 				last[id] = true
 			}
-			if len(last) > 1 {
+			if len(last) > 1 || slices.ContainsFunc(r.Accepted, func(id string) bool { return !r.seen[id] }) {
 				return false
 			}
 		}

@@ -133,15 +133,15 @@ func (l *Log) Admit(_ context.Context, key roomlog.Room, rate int) error {
 }
 
 // Subscribe implements roomlog.Log.
-func (l *Log) Subscribe(_ context.Context, key roomlog.Room, s roomlog.Subscriber) (func(), error) {
+func (l *Log) Subscribe(_ context.Context, key roomlog.Room, s roomlog.Subscriber) (uint64, func(), error) {
 	if l.closed.Load() {
-		return nil, roomlog.ErrClosed
+		return 0, nil, roomlog.ErrClosed
 	}
 	r := l.lock(key)
 	defer r.mu.Unlock()
 	sub := &subscription{s}
 	r.subscribers = append(r.subscribers, sub)
-	return func() {
+	return r.last, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.subscribers = slices.DeleteFunc(r.subscribers, func(s *subscription) bool { return s == sub })

@@ -60,7 +60,7 @@ func TestNothingIsDeliveredBeforeItIsDurable(t *testing.T) {
 		log := memlog.New(memlog.Options{Outbox: o})
 		defer log.Close()
 		c := roomlogtest.NewCollector()
-		cancel, _ := log.Subscribe(t.Context(), where, c)
+		_, cancel, _ := log.Subscribe(t.Context(), where, c)
 		defer cancel()
 		var all sync.WaitGroup
 		for i := range 20 {
@@ -88,7 +88,7 @@ func TestAFailedGroupIsRefusedAndNotDelivered(t *testing.T) {
 	log := memlog.New(memlog.Options{Outbox: o})
 	defer log.Close()
 	c := roomlogtest.NewCollector()
-	cancel, _ := log.Subscribe(t.Context(), where, c)
+	_, cancel, _ := log.Subscribe(t.Context(), where, c)
 	defer cancel()
 	if _, err := log.Append(t.Context(), where, entry("lost"), terms); !errors.Is(err, o.fail) {
 		t.Fatalf("Append: %v, want the storage's error", err)

@@ -243,16 +243,16 @@ func (l *Log) Admit(ctx context.Context, key roomlog.Room, rate int) error {
 }
 
 // Subscribe implements roomlog.Log.
-func (l *Log) Subscribe(ctx context.Context, key roomlog.Room, s roomlog.Subscriber) (func(), error) {
+func (l *Log) Subscribe(ctx context.Context, key roomlog.Room, s roomlog.Subscriber) (uint64, func(), error) {
 	ctx, cancel := context.WithTimeout(ctx, l.options.Wait)
 	defer cancel()
 	for {
 		r, err := l.open(ctx, key)
 		if err != nil {
-			return nil, err
+			return 0, nil, err
 		}
-		if leave, ok := r.subscribe(s); ok {
-			return leave, nil
+		if after, leave, ok := r.subscribe(s); ok {
+			return after, leave, nil
 		}
 		// It was closed as idle meanwhile.
 	}
@@ -262,6 +262,14 @@ func (l *Log) Subscribe(ctx context.Context, key roomlog.Room, s roomlog.Subscri
 func (l *Log) Read(ctx context.Context, key roomlog.Room, after uint64, n int) ([]roomlog.Entry, error) {
 	if l.closed.Load() {
 		return nil, roomlog.ErrClosed
+	}
+	l.mu.Lock()
+	r := l.rooms[key]
+	l.mu.Unlock()
+	if r != nil {
+		if list, ok := r.read(after, n); ok {
+			return list, nil
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.options.Wait)
 	defer cancel()

@@ -53,7 +53,7 @@ func message(id string) roomlog.Entry {
 func follow(t *testing.T, l roomlog.Log) *roomlogtest.Collector {
 	t.Helper()
 	c := roomlogtest.NewCollector()
-	cancel, err := l.Subscribe(t.Context(), where, c)
+	_, cancel, err := l.Subscribe(t.Context(), where, c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,6 +37,7 @@ type room struct {
 	ended       bool   // known is 0 as the stream has no entry of the room any more
 	known       uint64 // the last entry that is known, delivered or not
 	last        uint64 // the last that was delivered
+	tail        tail
 	sent        []time.Time
 	catching    bool // catchUp runs
 	again       bool // and has to look once more
@@ -150,15 +151,15 @@ func (r *room) close() {
 	}
 }
 
-func (r *room) subscribe(s roomlog.Subscriber) (cancel func(), ok bool) {
+func (r *room) subscribe(s roomlog.Subscriber) (after uint64, cancel func(), ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return nil, false
+		return 0, nil, false
 	}
 	sub := &subscription{s}
 	r.subscribers = append(r.subscribers, sub)
-	return func() {
+	return r.last, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.subscribers = slices.DeleteFunc(r.subscribers, func(s *subscription) bool { return s == sub })
@@ -192,6 +193,7 @@ func (r *room) deliver(e stored) {
 		return
 	}
 	e.Prev = prev
+	r.tail.add(e.Entry)
 	for _, s := range r.subscribers {
 		s.Deliver(r.key, e.Entry)
 	}
@@ -235,7 +237,7 @@ func (r *room) full(received time.Time, rate int) bool {
 // beginAnew forgets the places of a stream that is gone.
 func (r *room) beginAnew() {
 	r.mu.Lock()
-	r.last, r.known, r.ended = 0, 0, false
+	r.last, r.known, r.ended, r.tail = 0, 0, false, tail{}
 	r.mu.Unlock()
 	r.behind()
 }

@@ -107,7 +107,7 @@ func mustAppend(t *testing.T, log roomlog.Log, r roomlog.Room, e roomlog.Entry, 
 func subscribe(t *testing.T, log roomlog.Log, r roomlog.Room) *Collector {
 	t.Helper()
 	c := NewCollector()
-	cancel, err := log.Subscribe(t.Context(), r, c)
+	_, cancel, err := log.Subscribe(t.Context(), r, c)
 	if err != nil {
 		t.Fatalf("Subscribe: %v", err)
 	}
@@ -286,7 +286,7 @@ func testAdmit(t *testing.T, log roomlog.Log) {
 func testCancel(t *testing.T, log roomlog.Log) {
 	stays := subscribe(t, log, room("a"))
 	leaves := NewCollector()
-	cancel, err := log.Subscribe(t.Context(), room("a"), leaves)
+	_, cancel, err := log.Subscribe(t.Context(), room("a"), leaves)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,7 +327,7 @@ func testClosed(t *testing.T, log roomlog.Log) {
 	if err := log.Admit(t.Context(), room("a"), 1); !errors.Is(err, roomlog.ErrClosed) {
 		t.Errorf("Admit: %v, want ErrClosed", err)
 	}
-	if _, err := log.Subscribe(t.Context(), room("a"), NewCollector()); !errors.Is(err, roomlog.ErrClosed) {
+	if _, _, err := log.Subscribe(t.Context(), room("a"), NewCollector()); !errors.Is(err, roomlog.ErrClosed) {
 		t.Errorf("Subscribe: %v, want ErrClosed", err)
 	}
 }
