@@ -58,7 +58,7 @@ func (p peer) content(frame int) int { return max(bench.MinPayload, frame-p.enve
 
 func (p peer) target(s site, pid int) *bench.Target {
 	t := &bench.Target{
-		Endpoint: "http://" + s.addr(), URLs: []string{"ws://" + s.addr() + p.path}, ServerPID: pid, Prefix: "peers", Dialect: p.dialect,
+		Endpoint: "http://" + s.addr(), URLs: []string{"ws://" + s.addr() + p.path}, ServerPID: []int{pid}, Prefix: "peers", Dialect: p.dialect,
 	}
 	if p.dialect == nil {
 		t.API = ivschat.New(ivschat.Options{

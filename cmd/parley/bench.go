@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/spf13/cobra"
@@ -35,11 +37,11 @@ func benchCommand() *cobra.Command {
 
 // benchFlags are those that all loads share.
 type benchFlags struct {
-	endpoint  string
+	endpoints []string
 	urls      []string
 	locals    []string
 	region    string
-	serverPID int
+	serverPID []int
 	ownHost   bool
 	ca        string
 	loops     int
@@ -51,11 +53,11 @@ type benchFlags struct {
 }
 
 func (b *benchFlags) add(f *pflag.FlagSet) {
-	f.StringVar(&b.endpoint, "endpoint", "", "URL of the control plane")
+	f.StringSliceVar(&b.endpoints, "endpoint", nil, "URL of the control plane; of a cluster, those of all nodes")
 	f.StringSliceVar(&b.urls, "messaging-url", nil, "URLs of messaging, used in turn (default: the endpoint's)")
 	f.StringSliceVar(&b.locals, "local-addr", nil, "source addresses, used in turn: one has about 28,000 ports for one destination")
 	f.StringVar(&b.region, "region", "", "region of the endpoint (default: AWS_REGION, or us-west-2)")
-	f.IntVar(&b.serverPID, "server-pid", 0, "process whose CPU and memory to read; 0 finds it on this machine, -1 does not")
+	f.IntSliceVar(&b.serverPID, "server-pid", nil, "processes whose CPU and memory to read, one for each node (default: found on this machine); -1 reads none")
 	f.StringVar(&b.ca, "ca", "", "PEM file of the authorities to trust for https and wss, instead of the system's (default: AWS_CA_BUNDLE)")
 	f.BoolVar(&b.ownHost, "i-own-this-host", false, "allow a target that is not this machine")
 	f.IntVar(&b.loops, "loops", 0, "receiver loops (default: one per two cores)")
@@ -88,24 +90,24 @@ func (b *benchFlags) target(ctx context.Context) (*bench.Target, error) {
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
 		return nil, errors.New("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; a server prints its own at its first start, one in dev mode takes any")
 	}
-	client := ivschat.NewFromConfig(cfg, func(o *ivschat.Options) {
-		if b.endpoint != "" {
-			o.BaseEndpoint = &b.endpoint
-		}
-		if o.BaseEndpoint == nil {
-			o.BaseEndpoint = new("http://127.0.0.1:7878")
-		}
-	})
 	t := &bench.Target{
-		API: client, Endpoint: strings.TrimSuffix(*client.Options().BaseEndpoint, "/"), URLs: b.urls, ServerPID: b.serverPID,
-		OwnHost: b.ownHost, Loops: b.loops, Portable: b.portable, Workers: b.workers, RootCAs: roots, Prefix: "bench-" + strconv.Itoa(os.Getpid()),
+		URLs: b.urls, ServerPID: b.serverPID, OwnHost: b.ownHost, Loops: b.loops, Portable: b.portable, Workers: b.workers,
+		RootCAs: roots, Prefix: "bench-" + strconv.Itoa(os.Getpid()),
 	}
-	if len(t.URLs) == 0 {
-		derived, err := bench.MessagingURL(t.Endpoint)
+	nodes, err := b.nodes(cfg)
+	if err != nil {
+		return nil, err
+	}
+	t.API, t.Endpoint, t.More = nodes[0].API, nodes[0].Endpoint, nodes[1:]
+	for _, n := range nodes {
+		if len(b.urls) > 0 {
+			break
+		}
+		derived, err := bench.MessagingURL(n.Endpoint)
 		if err != nil {
 			return nil, err
 		}
-		t.URLs = []string{derived}
+		t.URLs = append(t.URLs, derived)
 	}
 	for _, text := range b.locals {
 		a, err := netip.ParseAddr(text)
@@ -115,6 +117,30 @@ func (b *benchFlags) target(ctx context.Context) (*bench.Target, error) {
 		t.Locals = append(t.Locals, a)
 	}
 	return t, nil
+}
+
+// nodes are those of the cluster, or the one server.
+func (b *benchFlags) nodes(cfg aws.Config) (nodes []bench.Node, err error) {
+	endpoints := b.endpoints
+	if len(endpoints) == 0 {
+		endpoints = []string{""} // what AWS's tools take
+	}
+	for _, endpoint := range endpoints {
+		client := ivschat.NewFromConfig(cfg, func(o *ivschat.Options) {
+			if endpoint != "" {
+				o.BaseEndpoint = &endpoint
+			}
+			if o.BaseEndpoint == nil {
+				o.BaseEndpoint = new("http://127.0.0.1:7878")
+			}
+		})
+		n := bench.Node{API: client, Endpoint: strings.TrimSuffix(*client.Options().BaseEndpoint, "/")}
+		if slices.ContainsFunc(nodes, func(o bench.Node) bool { return o.Endpoint == n.Endpoint }) {
+			return nil, fmt.Errorf("--endpoint: %s is given twice", n.Endpoint)
+		}
+		nodes = append(nodes, n)
+	}
+	return nodes, nil
 }
 
 // authorities are those of --ca, or of the variable that AWS's tools read; nil

@@ -118,6 +118,7 @@ func writeHistograms(path string, r *bench.Report) error {
 func label(name string) string {
 	return map[string]string{
 		"operation": "operation", "connect": "connect", "send_lag": "send lag", "ack": "send→ack", "deliver": "send→deliver",
+		"deliver_same": " on one node", "deliver_other": " to another",
 	}[name]
 }
 
@@ -144,6 +145,7 @@ func printReport(w io.Writer, r *bench.Report) {
 	if o := r.Operations; o != nil {
 		fmt.Fprintf(w, " operations  %s %s  failed %s\n", thousands(o.Done), o.Operation, counted(o.Failed))
 	}
+	printNodes(w, r)
 	printCosts(w, r)
 	for _, a := range r.Assertions {
 		printAssertion(w, a)
@@ -163,6 +165,23 @@ func printConnections(w io.Writer, c bench.Connections) {
 		fmt.Fprintf(w, "  stalled %d, of them closed %s", c.Stalled, counted(c.StalledEnds))
 	}
 	fmt.Fprintln(w)
+}
+
+// printNodes says what was whose in a cluster.
+func printNodes(w io.Writer, r *bench.Report) {
+	for _, n := range r.Nodes {
+		fmt.Fprintf(w, " node        %s  connections %s", n.Endpoint, thousands(n.Connections))
+		if r.Messages != nil {
+			fmt.Fprintf(w, "  deliveries %s", thousands(n.Deliveries))
+		}
+		if n.Server != nil {
+			fmt.Fprintf(w, "  CPU %.0f %%  RSS %.1f MB", n.Server.CPUPercent, float64(n.Server.RSSAfter)/1e6)
+		}
+		if n.CPUPerMillion != 0 {
+			fmt.Fprintf(w, "  %.2f CPU-s per million deliveries", n.CPUPerMillion)
+		}
+		fmt.Fprintln(w)
+	}
 }
 
 func printCosts(w io.Writer, r *bench.Report) {

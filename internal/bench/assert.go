@@ -46,7 +46,9 @@ func (l Latency) quantiles() map[string]float64 {
 	}
 }
 
-func latencies() []string { return []string{"operation", "connect", "send_lag", "ack", "deliver"} }
+func latencies() []string {
+	return []string{"operation", "connect", "send_lag", "ack", "deliver", "deliver_same", "deliver_other"}
+}
 
 // figures are the report's numbers that can be asserted, by name: those that
 // were measured.

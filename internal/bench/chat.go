@@ -104,6 +104,7 @@ func (c *chat) prepare(arns []string) error {
 			conn := &c.engine.conns[slot]
 			slot++
 			conn.room = r
+			conn.node = (i + m) % len(c.engine.places) // senders of rooms of equal size on all nodes
 			if m < c.o.Senders {
 				n := c.plan.counts[i][m]
 				s := &sender{room: r, index: m, conn: conn, at: make([]int64, n), answered: make([]bool, n), times: make([]int64, n)}
@@ -124,7 +125,7 @@ func (c *chat) prepare(arns []string) error {
 
 func (c *chat) run(ctx context.Context, report *Report) error {
 	defer c.engine.closeAll(3 * time.Second)
-	meter := meter{c.target.server()}
+	meter := meter{c.target.servers()}
 	began := time.Now()
 	stop := c.progress("connect", 0)
 	err := c.target.parallel(ctx, len(c.engine.conns), c.join)
@@ -196,7 +197,10 @@ func (c *chat) load(ctx context.Context, report *Report, m meter) *sending {
 	if report.Window.Reads > 0 {
 		report.Window.FramesPerRead = float64(last.frames-first.frames) / float64(report.Window.Reads)
 	}
-	report.measure(before, after, int(last.delivered-first.delivered), m.server)
+	for i := range report.Nodes {
+		report.Nodes[i].Deliveries = int(last.nodes[i].delivered - first.nodes[i].delivered)
+	}
+	report.measure(before, after, int(last.delivered-first.delivered), m)
 	cancel()
 	group.Wait()
 	stop()
@@ -284,6 +288,8 @@ func (c *chat) conclude(report *Report, s *sending) {
 	m.Expected = m.Delivered + m.Lost
 	report.Messages = m
 	report.latency("deliver", c.engine.merged(func(l *loop) *hdrhistogram.Histogram { return l.deliver }))
+	report.latency("deliver_same", c.engine.merged(func(l *loop) *hdrhistogram.Histogram { return l.same }))
+	report.latency("deliver_other", c.engine.merged(func(l *loop) *hdrhistogram.Histogram { return l.other }))
 	report.latency("ack", c.engine.merged(func(l *loop) *hdrhistogram.Histogram { return l.ack }))
 	report.latency("send_lag", s.lag)
 	report.judge()

@@ -43,6 +43,7 @@ type conn struct {
 	fragments  []byte // of a message in parts
 	verdict    string // of a Close frame that came: why the connection will end
 	slot       int32
+	node       int // index of the engine's places
 	generation int32
 	state      state
 	role       role
@@ -89,6 +90,7 @@ func (l *loop) connected(c *conn, now int64) {
 	c.hello = nil
 	c.state, c.opened = open, now
 	l.stats.opened++
+	l.stats.nodes[c.node].opened++
 	c.wmu.Lock()
 	c.ready = true
 	c.wmu.Unlock()
@@ -181,8 +183,16 @@ func (l *loop) text(c *conn, p []byte, now int64) {
 		l.stats.reordered++
 	}
 	l.stats.delivered++
+	l.stats.nodes[c.node].delivered++
 	if m.at >= l.from && m.at < l.to {
 		l.deliver.RecordValue(now - m.at)
+		if len(l.stats.nodes) > 1 && int(m.sender) < len(c.room.senders) {
+			way := l.other
+			if c.room.senders[m.sender].conn.node == c.node {
+				way = l.same
+			}
+			way.RecordValue(now - m.at)
+		}
 	}
 	if s := c.sender; s != nil && s.index == int(m.sender) {
 		l.answered(s, m.seq, now)

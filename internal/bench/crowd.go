@@ -135,7 +135,7 @@ func (c *crowd) connect(ctx context.Context) {
 func Connect(ctx context.Context, t *Target, o CrowdOptions, notify func(Status)) (*Report, error) {
 	report := newReport("connect", "handshake", t)
 	err := withCrowd(ctx, t, o, notify, func(c *crowd) error {
-		m := meter{t.server()}
+		m := meter{t.servers()}
 		var spent span
 		for range o.Rounds {
 			if err := c.mint(ctx); err != nil && ctx.Err() == nil {
@@ -154,7 +154,7 @@ func Connect(ctx context.Context, t *Target, o CrowdOptions, notify func(Status)
 		report.Connections.Wanted = o.Conns * o.Rounds
 		report.Connections.Seconds = spent.after.at.Sub(spent.before.at).Seconds()
 		report.fill(c.engine, c.engine.counts())
-		report.measure(spent.before, spent.after, report.Connections.Opened, m.server)
+		report.measure(spent.before, spent.after, report.Connections.Opened, m)
 		report.Interrupted = ctx.Err() != nil
 		report.judge()
 		return nil
@@ -180,7 +180,7 @@ func Idle(ctx context.Context, t *Target, o CrowdOptions, notify func(Status)) (
 	report := newReport("idle", "connection", t)
 	o.Rounds = 1
 	err := withCrowd(ctx, t, o, notify, func(c *crowd) error {
-		m := meter{t.server()}
+		m := meter{t.servers()}
 		// The tokens first: what their making leaves behind is not the connections'.
 		if err := c.mint(ctx); err != nil {
 			return err
@@ -192,7 +192,7 @@ func Idle(ctx context.Context, t *Target, o CrowdOptions, notify func(Status)) (
 		after := m.read()
 		report.Connections.Wanted, report.Connections.Seconds = o.Conns, full.at.Sub(empty.at).Seconds()
 		report.fill(c.engine, c.engine.counts())
-		report.measure(full, after, 0, m.server)
+		report.measure(full, after, 0, m)
 		report.memory(empty, after, report.Connections.Opened)
 		report.Interrupted = ctx.Err() != nil
 		report.judge()
@@ -211,13 +211,15 @@ func (s *span) add(before, after reading) {
 	}
 	s.after.at = s.after.at.Add(after.at.Sub(before.at))
 	s.after.known = s.after.known && before.known && after.known
-	for _, u := range []struct {
+	type stretch struct {
 		sum           *usage
 		before, after usage
-	}{
-		{&s.after.server, before.server, after.server},
-		{&s.after.own, before.own, after.own},
-	} {
+	}
+	all := []stretch{{&s.after.server, before.server, after.server}, {&s.after.own, before.own, after.own}}
+	for i := range after.each {
+		all = append(all, stretch{&s.after.each[i], before.each[i], after.each[i]})
+	}
+	for _, u := range all {
 		u.sum.cpu += u.after.cpu - u.before.cpu
 		u.sum.user += u.after.user - u.before.user
 		u.sum.system += u.after.system - u.before.system

@@ -62,6 +62,7 @@ type loop struct {
 	stalledEnds map[string]int
 	connect     *hdrhistogram.Histogram
 	deliver     *hdrhistogram.Histogram
+	same, other *hdrhistogram.Histogram // of deliver, where its sender is on the same node or not
 	ack         *hdrhistogram.Histogram
 }
 
@@ -74,7 +75,10 @@ type stats struct {
 	misrouted, foreign    int64
 	pings                 int64
 	reads, bytes, wakeups int64
+	nodes                 []nodeStats // of each place
 }
+
+type nodeStats struct{ opened, delivered int64 }
 
 func (s *stats) add(o stats) {
 	s.opened += o.opened
@@ -90,6 +94,13 @@ func (s *stats) add(o stats) {
 	s.reads += o.reads
 	s.bytes += o.bytes
 	s.wakeups += o.wakeups
+	if s.nodes == nil {
+		s.nodes = make([]nodeStats, len(o.nodes))
+	}
+	for i, n := range o.nodes {
+		s.nodes[i].opened += n.opened
+		s.nodes[i].delivered += n.delivered
+	}
 }
 
 // histogram takes nanoseconds up to a minute and a half.
@@ -132,13 +143,14 @@ func newEngine(o engineOptions) (*engine, error) {
 		l := &loop{
 			engine: e, find: finder{prefix: o.prefix}, refused: map[int]int{}, failed: map[string]int{},
 			ends: map[string]int{}, stalledEnds: map[string]int{},
-			connect: histogram(), deliver: histogram(), ack: histogram(),
+			connect: histogram(), deliver: histogram(), ack: histogram(), same: histogram(), other: histogram(),
+			stats: stats{nodes: make([]nodeStats, len(e.places))},
 		}
 		e.loops = append(e.loops, l)
 	}
 	for i := range e.conns {
 		c := &e.conns[i]
-		c.loop, c.slot, c.fd = e.loops[i%len(e.loops)], int32(i), -1
+		c.loop, c.slot, c.fd, c.node = e.loops[i%len(e.loops)], int32(i), -1, i%len(e.places)
 	}
 	if !e.raw {
 		return e, nil
@@ -188,7 +200,7 @@ func (e *engine) dial(ctx context.Context, slot int, token string) error {
 	}
 	c := &e.conns[slot]
 	n := int(e.dials.Add(1))
-	p := e.places[n%len(e.places)]
+	p := e.places[c.node]
 	var local netip.Addr
 	if len(e.locals) > 0 {
 		local = e.locals[n/len(e.places)%len(e.locals)]

@@ -141,7 +141,7 @@ func TestFaultsAreFound(t *testing.T) {
 			f := &faulty{deliver: tt.deliver}
 			srv := httptest.NewServer(f)
 			defer srv.Close()
-			tg := &bench.Target{API: f, Endpoint: srv.URL, URLs: []string{"ws" + strings.TrimPrefix(srv.URL, "http")}, ServerPID: -1}
+			tg := &bench.Target{API: f, Endpoint: srv.URL, URLs: []string{"ws" + strings.TrimPrefix(srv.URL, "http")}, ServerPID: []int{-1}}
 			r, err := bench.Fanout(t.Context(), tg, bench.ChatOptions{
 				Members: members, Senders: 2, Rate: 16, Arrivals: bench.Even, For: time.Second,
 			}, quiet)

@@ -32,17 +32,17 @@ func callOf(operation string, t *Target, arn string) func(context.Context) error
 	switch operation {
 	case "GetRoom":
 		return func(ctx context.Context) error {
-			_, err := t.API.GetRoom(ctx, &ivschat.GetRoomInput{Identifier: arn})
+			_, err := t.api().GetRoom(ctx, &ivschat.GetRoomInput{Identifier: arn})
 			return err
 		}
 	case "CreateChatToken":
 		return func(ctx context.Context) error {
-			_, err := t.API.CreateChatToken(ctx, &ivschat.CreateChatTokenInput{RoomIdentifier: arn, UserID: "bench"})
+			_, err := t.api().CreateChatToken(ctx, &ivschat.CreateChatTokenInput{RoomIdentifier: arn, UserID: "bench"})
 			return err
 		}
 	}
 	return func(ctx context.Context) error {
-		_, err := t.API.ListRooms(ctx, &ivschat.ListRoomsInput{})
+		_, err := t.api().ListRooms(ctx, &ivschat.ListRoomsInput{})
 		return err
 	}
 }
@@ -75,7 +75,7 @@ func API(ctx context.Context, t *Target, o APIOptions, notify func(Status)) (rep
 	if err := call(ctx); err != nil { // one that cannot work at all is not measured
 		return nil, err
 	}
-	measureCalls(ctx, report, o, meter{t.server()}, call, notify)
+	measureCalls(ctx, report, o, meter{t.servers()}, call, notify)
 	report.Interrupted = ctx.Err() != nil
 	report.judge()
 	return report, nil
@@ -114,7 +114,7 @@ func measureCalls(ctx context.Context, report *Report, o APIOptions, m meter, ca
 	}
 	report.Operations = op
 	report.latency("operation", latency)
-	report.measure(before, after, int(last-first), m.server)
+	report.measure(before, after, int(last-first), m)
 	op.PerSecond = report.Window.PerSecond
 }
 

@@ -26,8 +26,9 @@ type Report struct {
 	Window      Window             `json:"window"`
 	Latency     map[string]Latency `json:"latency_ms"` // by name: connect, ack, deliver, send_lag, operation
 
-	Server    *Cost `json:"server,omitempty"`
-	Generator *Cost `json:"generator,omitempty"`
+	Nodes     []NodeReport `json:"nodes,omitempty"` // of a cluster; Server is all of them together
+	Server    *Cost        `json:"server,omitempty"`
+	Generator *Cost        `json:"generator,omitempty"`
 	// CPU-seconds per million of what the run counts (Unit), over the window.
 	Unit                string  `json:"unit"` // delivery, handshake or operation
 	CPUPerMillion       float64 `json:"cpu_per_million"`
@@ -38,6 +39,16 @@ type Report struct {
 	Assertions []Assertion `json:"assertions,omitempty"`
 
 	histograms map[string]*hdrhistogram.Histogram
+}
+
+// NodeReport is a node's part.
+type NodeReport struct {
+	Endpoint      string  `json:"endpoint"`
+	Messaging     string  `json:"messaging"`
+	Connections   int     `json:"connections"` // opened
+	Deliveries    int     `json:"deliveries"`  // in the window
+	Server        *Cost   `json:"server,omitempty"`
+	CPUPerMillion float64 `json:"cpu_per_million,omitempty"`
 }
 
 // Machine is where the generator ran.
@@ -130,8 +141,14 @@ type Cost struct {
 }
 
 func newReport(command, unit string, t *Target) *Report {
+	var nodes []NodeReport
+	for i, endpoint := range t.endpoints() {
+		if len(t.More) > 0 {
+			nodes = append(nodes, NodeReport{Endpoint: endpoint, Messaging: t.URLs[i]})
+		}
+	}
 	return &Report{
-		Command: command, Started: time.Now().UTC(), Unit: unit, Endpoint: t.Endpoint, Messaging: t.URLs,
+		Nodes: nodes, Command: command, Started: time.Now().UTC(), Unit: unit, Endpoint: t.Endpoint, Messaging: t.URLs,
 		Machine: Machine{
 			Cores: runtime.NumCPU(), GOMAXPROCS: runtime.GOMAXPROCS(0), Kernel: kernel(), Arch: runtime.GOARCH, Go: runtime.Version(),
 		},
@@ -153,7 +170,7 @@ func (r *Report) latency(name string, h *hdrhistogram.Histogram) {
 }
 
 // measure fills in the window and the costs from readings at its two ends.
-func (r *Report) measure(before, after reading, units int, pid int) {
+func (r *Report) measure(before, after reading, units int, m meter) {
 	seconds := after.at.Sub(before.at).Seconds()
 	r.Window.Seconds, r.Window.Units = seconds, units
 	if seconds > 0 {
@@ -162,9 +179,23 @@ func (r *Report) measure(before, after reading, units int, pid int) {
 	}
 	r.Generator = cost(before.own, after.own, 0)
 	if before.known && after.known {
+		pid := 0
+		if len(m.servers) == 1 {
+			pid = m.servers[0]
+		}
 		r.Server = cost(before.server, after.server, pid)
 	}
-	for _, c := range []*Cost{r.Generator, r.Server} {
+	costs := []*Cost{r.Generator, r.Server}
+	for i := range r.Nodes {
+		if n := &r.Nodes[i]; before.known && after.known {
+			n.Server = cost(before.each[i], after.each[i], m.servers[i])
+			costs = append(costs, n.Server)
+			if n.Deliveries > 0 {
+				n.CPUPerMillion = n.Server.CPUSeconds / float64(n.Deliveries) * 1e6
+			}
+		}
+	}
+	for _, c := range costs {
 		if c != nil && seconds > 0 {
 			c.CPUPercent = 100 * c.CPUSeconds / seconds
 		}
@@ -183,6 +214,9 @@ func (r *Report) fill(e *engine, c counts) {
 	s := e.snapshot()
 	r.Machine.Loops = len(e.loops)
 	r.Connections.Opened, r.Connections.Left = int(s.opened), int(s.left)
+	for i := range r.Nodes {
+		r.Nodes[i].Connections = int(s.nodes[i].opened)
+	}
 	r.Connections.Failed, r.Connections.ClosedEarly, r.Connections.StalledEnds = c.failed, c.ends, c.stalledEnds
 	if r.Connections.PerSecond == 0 && r.Connections.Seconds > 0 {
 		r.Connections.PerSecond = float64(s.opened) / r.Connections.Seconds

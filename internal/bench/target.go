@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/parleychat/parley/ivschat"
@@ -17,11 +19,14 @@ import (
 
 // Target is what is measured and from where.
 type Target struct {
-	API       ivschat.API
-	Endpoint  string         // of the control plane, for the report and the checks
+	API      ivschat.API
+	Endpoint string // of the control plane, for the report and the checks
+	// More are the cluster's other nodes, API and Endpoint being the first's: URLs has
+	// one for each node then, in their order, and calls go to all in turn.
+	More      []Node
 	URLs      []string       // of messaging: ws:// or wss://
 	Locals    []netip.Addr   // source addresses; none for the system's choice
-	ServerPID int            // whose cost to read; 0 looks for it if the target is this machine, -1 does not
+	ServerPID []int          // whose cost to read, one for each node; none looks for them if the target is this machine, -1 does not
 	OwnHost   bool           // the user says that a target elsewhere is theirs
 	Loops     int            // receiver loops; 0 for one per two cores
 	Portable  bool           // a goroutine per connection even where raw sockets work
@@ -29,6 +34,32 @@ type Target struct {
 	Prefix    string         // of the names of rooms made for the run
 	RootCAs   *x509.CertPool // whom to trust for wss; nil for the system's
 	Dialect   *Dialect       // of a server that is no chat service, and has no API
+
+	turn atomic.Int64
+}
+
+// Node is a node of a cluster.
+type Node struct {
+	API      ivschat.API
+	Endpoint string
+}
+
+// api returns the API of the next node in turn.
+func (t *Target) api() ivschat.API {
+	n := int(t.turn.Add(1)) % (1 + len(t.More))
+	if n == 0 {
+		return t.API
+	}
+	return t.More[n-1].API
+}
+
+// endpoints are those of all nodes.
+func (t *Target) endpoints() []string {
+	all := []string{t.Endpoint}
+	for _, n := range t.More {
+		all = append(all, n.Endpoint)
+	}
+	return all
 }
 
 // MessagingURL derives the messaging URL from the control plane's: Parley
@@ -51,7 +82,13 @@ func MessagingURL(endpoint string) (string, error) {
 
 // Check refuses what must not be loaded, or what this machine cannot carry.
 func (t *Target) Check(conns int) error {
-	for _, raw := range append([]string{t.Endpoint}, t.URLs...) {
+	if n := 1 + len(t.More); n > 1 && len(t.URLs) != n {
+		return fmt.Errorf("%d nodes need as many messaging URLs, in their order; there are %d", n, len(t.URLs))
+	}
+	if n := 1 + len(t.More); len(t.ServerPID) > 1 && len(t.ServerPID) != n {
+		return fmt.Errorf("%d process ids are given for %d nodes: give one for each, or none", len(t.ServerPID), n)
+	}
+	for _, raw := range slices.Concat(t.endpoints(), t.URLs) {
 		if err := t.mayLoad(raw); err != nil {
 			return err
 		}
@@ -120,12 +157,23 @@ func (t *Target) workers() int {
 	return 16
 }
 
-// server returns the pid to read costs of, 0 for none.
-func (t *Target) server() int {
-	if t.ServerPID != 0 {
-		return max(t.ServerPID, 0)
+// servers returns the pids to read costs of, 0 for none, one for each node.
+func (t *Target) servers() (pids []int) {
+	for i, endpoint := range t.endpoints() {
+		switch {
+		case len(t.ServerPID) == 0:
+			pids = append(pids, serverOf(endpoint))
+		case len(t.ServerPID) == 1 && t.ServerPID[0] <= 0:
+			pids = append(pids, 0)
+		case i < len(t.ServerPID):
+			pids = append(pids, max(t.ServerPID[i], 0))
+		}
 	}
-	u, err := url.Parse(t.Endpoint)
+	return pids
+}
+
+func serverOf(endpoint string) int {
+	u, err := url.Parse(endpoint)
 	if err != nil {
 		return 0
 	}
@@ -152,7 +200,7 @@ func (t *Target) makeRooms(ctx context.Context, n int) ([]string, error) {
 	err := t.parallel(ctx, n, func(ctx context.Context, i int) error {
 		rate := int32(roomRate)
 		name := fmt.Sprintf("%s-%d", t.Prefix, i)
-		r, err := t.API.CreateRoom(ctx, &ivschat.CreateRoomInput{Name: &name, MaximumMessageRatePerSecond: &rate})
+		r, err := t.api().CreateRoom(ctx, &ivschat.CreateRoomInput{Name: &name, MaximumMessageRatePerSecond: &rate})
 		if err != nil {
 			return fmt.Errorf("create a room for the run: %w", err)
 		}
@@ -170,7 +218,7 @@ func (t *Target) dropRooms(ctx context.Context, arns []string) error {
 		if arns[i] == "" {
 			return nil
 		}
-		if _, err := t.API.DeleteRoom(ctx, &ivschat.DeleteRoomInput{Identifier: arns[i]}); err != nil {
+		if _, err := t.api().DeleteRoom(ctx, &ivschat.DeleteRoomInput{Identifier: arns[i]}); err != nil {
 			return fmt.Errorf("delete the run's room %s: %w", arns[i], err)
 		}
 		return nil
@@ -185,7 +233,7 @@ func (t *Target) tokenFor(ctx context.Context, arn, user string, sends bool) (*i
 	if sends {
 		in.Capabilities = []ivschat.Capability{ivschat.CapabilitySendMessage}
 	}
-	out, err := t.API.CreateChatToken(ctx, in)
+	out, err := t.api().CreateChatToken(ctx, in)
 	if err != nil {
 		return nil, fmt.Errorf("create a chat token: %w", err)
 	}

@@ -13,21 +13,32 @@ type usage struct {
 	threads      int
 }
 
-// meter reads the server's and our own usage.
-type meter struct{ server int } // pid, 0 for none
+// meter reads the servers' and our own usage.
+type meter struct{ servers []int } // pids, 0 for one that cannot be read
 
 // reading is a meter's at one moment.
 type reading struct {
 	at          time.Time
 	server, own usage
-	known       bool // of the server
+	each        []usage // of the servers; server is their sum
+	known       bool    // of all servers
 }
 
 func (m meter) read() reading {
 	r := reading{at: time.Now()}
-	if m.server != 0 {
-		u, err := sampleProcess(m.server)
-		r.server, r.known = u, err == nil
+	r.known = len(m.servers) > 0
+	for _, pid := range m.servers {
+		u, err := usage{}, error(nil)
+		if pid != 0 {
+			u, err = sampleProcess(pid)
+		}
+		r.known = r.known && pid != 0 && err == nil
+		r.each = append(r.each, u)
+		r.server.cpu += u.cpu
+		r.server.user += u.user
+		r.server.system += u.system
+		r.server.rss += u.rss
+		r.server.threads += u.threads
 	}
 	r.own, _ = sampleProcess(os.Getpid()) // zeros where it cannot be had
 	return r
