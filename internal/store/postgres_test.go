@@ -39,6 +39,9 @@ func TestPostgresThatIsDown(t *testing.T) {
 	must(t, s.CreateRoom(ctx, tenant, storetest.BenchRoom(), 0))
 	held, err := s.HoldLane(ctx, "lane")
 	must(t, err)
+	if !held {
+		t.Fatal("nobody else is there, and the lane is not held")
+	}
 	for round := range uint64(2) {
 		server.Stop()
 		for range 20 { // more than there are connections

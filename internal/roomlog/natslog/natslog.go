@@ -174,31 +174,29 @@ func (l *Log) recover() {
 
 // open returns the room, open: it knows the end of its log and gets what comes.
 func (l *Log) open(ctx context.Context, key roomlog.Room) (*room, error) {
-	for {
-		if l.closed.Load() {
-			return nil, roomlog.ErrClosed
-		}
-		l.mu.Lock()
-		r := l.rooms[key]
-		if r == nil {
-			r = newRoom(l, key)
-			l.rooms[key] = r
-			l.done.Go(r.begin)
-		}
-		r.touch()
-		l.mu.Unlock()
-		select {
-		case <-r.opened:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-l.ctx.Done():
-			return nil, roomlog.ErrClosed
-		}
-		if r.failed == nil {
-			return r, nil
-		}
+	if l.closed.Load() {
+		return nil, roomlog.ErrClosed
+	}
+	l.mu.Lock()
+	r := l.rooms[key]
+	if r == nil {
+		r = newRoom(l, key)
+		l.rooms[key] = r
+		l.done.Go(r.begin)
+	}
+	r.touch()
+	l.mu.Unlock()
+	select {
+	case <-r.opened:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-l.ctx.Done():
+		return nil, roomlog.ErrClosed
+	}
+	if r.failed != nil {
 		return nil, r.failed
 	}
+	return r, nil
 }
 
 // Reachable tells whether the node is connected to a server.

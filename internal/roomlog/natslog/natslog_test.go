@@ -233,8 +233,9 @@ func TestARoomThatTheStreamForgotGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	stranger := open(short) // who has nothing of the room but what the stream has
 	cluster.Until(t, "the stream has forgotten", func() bool {
-		left, err := one.Read(t.Context(), where, 0, 10)
+		left, err := stranger.Read(t.Context(), where, 0, 10)
 		if err != nil {
 			t.Fatal(err)
 		}
