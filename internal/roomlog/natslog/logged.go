@@ -22,6 +22,8 @@ func (l *Log) Origin() string {
 	return l.options.Name + " " + l.origin.UTC().Format(time.RFC3339Nano)
 }
 
+var errFeed = errors.New("room log: what is to be logged is not read any more")
+
 // errAnew says that the places that a reader knows are of another stream.
 var errAnew = errors.New("room log: the stream was made anew")
 
@@ -61,9 +63,13 @@ func (l *Log) Logged(ctx context.Context, origin string, after uint64, put func(
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-feed.Closed():
+			return errFeed
 		case <-purge.C:
+			if l.Origin() != origin {
+				return errAnew
+			}
 			r.purge(ctx)
-			continue
 		case m := <-arrived:
 			if l.Origin() != origin {
 				return errAnew

@@ -205,9 +205,30 @@ func (r *room) learn(e stored) {
 		return
 	}
 	r.known, r.ended = e.Seq, false
-	if e.Counted {
-		r.sent = append(r.sent, time.Now())
+	if !e.Counted {
+		return
 	}
+	if len(r.sent) == cap(r.sent) { // before it grows
+		r.forgetSent()
+	}
+	r.sent = append(r.sent, time.Now())
+}
+
+// within needs mu. It returns how many messages count in the time before a moment.
+func (r *room) within(before time.Time, d time.Duration) int {
+	first, _ := slices.BinarySearchFunc(r.sent, before.Add(-d), func(at, from time.Time) int {
+		if at.After(from) {
+			return 1
+		}
+		return -1
+	})
+	return len(r.sent) - first
+}
+
+// forgetSent needs mu. What is old for a message that is received now need not be for
+// one that was received before and waits for its place still.
+func (r *room) forgetSent() {
+	r.sent = slices.Delete(r.sent, 0, len(r.sent)-r.within(time.Now(), time.Second+r.log.options.Wait))
 }
 
 // full needs mu. It tells whether the second before a message was received has as
@@ -218,20 +239,7 @@ func (r *room) full(received time.Time, rate int) bool {
 	if rate <= 0 {
 		return false
 	}
-	within := func(of time.Time, d time.Duration) int { // how many are not d older
-		first, _ := slices.BinarySearchFunc(r.sent, of.Add(-d), func(at, from time.Time) int {
-			if at.After(from) {
-				return 1
-			}
-			return -1
-		})
-		return len(r.sent) - first
-	}
-	n := within(received, time.Second)
-	// What is old for this message need not be for one that was received before it
-	// and waits for its place still.
-	r.sent = slices.Delete(r.sent, 0, len(r.sent)-within(time.Now(), time.Second+r.log.options.Wait))
-	return n >= rate
+	return r.within(received, time.Second) >= rate
 }
 
 // beginAnew forgets the places of a stream that is gone.

@@ -155,18 +155,19 @@ func (l *Log) examine(ctx context.Context) {
 	l.mu.Lock()
 	before := l.origin
 	l.mu.Unlock()
-	info, err := l.stream.Info(ctx)
+	// By a handle of its own: readers use the log's, which remembers what it is told.
+	stream, err := l.js.Stream(ctx, l.options.Name)
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		if _, err := l.makeStream(ctx); err != nil {
 			l.options.Logger.Error("room log: the stream is gone and cannot be made again", "stream", l.options.Name, "error", err)
 			return
 		}
-	case err != nil || info.Created.Equal(before):
+	case err != nil || stream.CachedInfo().Created.Equal(before):
 		return
 	default:
 		l.mu.Lock()
-		l.origin = info.Created
+		l.origin = stream.CachedInfo().Created
 		l.mu.Unlock()
 	}
 	l.options.Logger.Error("room log: the stream was made anew; entries that nobody had yet are lost", "stream", l.options.Name)
