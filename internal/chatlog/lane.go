@@ -26,7 +26,9 @@ type lane struct {
 	mu        sync.Mutex // guards what follows
 	rooms     map[string]*gathering
 	finishing bool
-	elsewhere bool // another server ships
+	elsewhere bool      // another server ships
+	shipping  bool      // a round is under way
+	adopted   time.Time // when this server took it although it had its part
 
 	// run's alone, and what ship reads of it.
 	configured  ivschat.DestinationConfiguration
@@ -201,6 +203,7 @@ func (l *lane) round() error {
 	if len(due) == 0 {
 		return nil
 	}
+	defer l.shipped()
 	if gone, err := l.configure(); gone || err != nil {
 		return l.lost(gone, err)
 	}
@@ -281,7 +284,14 @@ func (l *lane) due() (rooms []string) {
 			rooms = append(rooms, room)
 		}
 	}
+	l.shipping = len(rooms) > 0
 	return rooms
+}
+
+func (l *lane) shipped() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shipping = false
 }
 
 // configure reads the logging configuration: it may have changed since the last

@@ -24,6 +24,8 @@ type Outbox interface {
 type Lanes interface {
 	// HoldLane tells whether this server ships the logging configuration's records.
 	HoldLane(ctx context.Context, loggingConfiguration string) (bool, error)
+	// ReleaseLane lets others hold it.
+	ReleaseLane(ctx context.Context, loggingConfiguration string) error
 }
 
 // Observer counts what becomes of records. Its methods must not block.
@@ -53,7 +55,10 @@ type ShipperOptions struct {
 	Outbox Outbox
 	// Shared is set if servers share the outbox: then each lane is shipped by the
 	// one that holds it, and all look for what others appended.
-	Shared   Lanes
+	Shared Lanes
+	// Servers tells how many share it, this one included, as far as is known: each
+	// holds its part of the lanes. By default this one takes what it can get.
+	Servers  func() int
 	Open     func(account, region string, c ivschat.DestinationConfiguration) (Destination, error)
 	Observer Observer
 	// Notify is told when a destination fails, each time, and when it takes records
@@ -73,8 +78,9 @@ type Shipper struct {
 	ctx     context.Context
 	stop    context.CancelFunc
 	done    sync.WaitGroup
-	closing chan struct{}  // closed when Close begins
-	looking sync.WaitGroup // for what other servers appended
+	closing chan struct{}        // closed when Close begins
+	looking sync.WaitGroup       // for what other servers appended
+	seen    map[string]time.Time // the looker's alone: lanes that had records lately
 	// accepting is held over a write to the outbox, for the sake of those who wait
 	// to append.
 	accepting sync.Mutex
@@ -90,6 +96,9 @@ func NewShipper(ctx context.Context, o ShipperOptions) (*Shipper, error) {
 	if o.MaxBackoff <= 0 {
 		o.MaxBackoff = time.Minute
 	}
+	if o.Servers == nil {
+		o.Servers = func() int { return 1 }
+	}
 	if o.Notify == nil {
 		o.Notify = func(Notice) {}
 	}
@@ -97,7 +106,7 @@ func NewShipper(ctx context.Context, o ShipperOptions) (*Shipper, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Shipper{o: o, lanes: map[string]*lane{}, closing: make(chan struct{})}
+	s := &Shipper{o: o, lanes: map[string]*lane{}, seen: map[string]time.Time{}, closing: make(chan struct{})}
 	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if o.Shared != nil {
 		s.looking.Go(s.look)

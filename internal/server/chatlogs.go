@@ -38,7 +38,7 @@ func (s *Server) openChatlogs(ctx context.Context) (err error) {
 		shared = s.store
 	}
 	s.shipper, err = chatlog.NewShipper(ctx, chatlog.ShipperOptions{
-		Shared: shared,
+		Shared: shared, Servers: s.servers,
 		Outbox: s.store, Open: s.places.Open, Observer: s.metrics, Notify: s.destinationDoes, Logger: s.logger,
 	})
 	if err != nil {

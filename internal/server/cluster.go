@@ -17,10 +17,9 @@ import (
 
 // cluster is what a node does with others that share its room logs.
 type cluster struct {
-	log   *natslog.Log
-	peers *limit.Peers
-	stop  context.CancelFunc
-	done  sync.WaitGroup
+	log  *natslog.Log
+	stop context.CancelFunc
+	done sync.WaitGroup
 }
 
 // clusterCacheAge is how long a node may not see that a room has changed.
@@ -82,11 +81,12 @@ func (s *Server) joinCluster() error {
 	if c == nil {
 		return nil
 	}
-	c.peers = &limit.Peers{
+	peers := &limit.Peers{
 		ID:     id.New(),
 		Rates:  map[string]*limit.Rates{"operations": &s.calls, "messages": s.chat.RateLimits()},
 		Gauges: map[string]*limit.Gauge{"sessions": s.sessions.Gauge()},
 	}
+	s.peers.Store(peers)
 	s.handover.tell = func(word []byte) {
 		if err := c.log.Tell("handover", word); err != nil {
 			s.logger.Warn("a session that comes back will miss what comes meanwhile", "error", err)
@@ -96,7 +96,7 @@ func (s *Server) joinCluster() error {
 		return err
 	}
 	if err := c.log.Hear("limits", func(word []byte) {
-		if err := c.peers.Hear(word, time.Now()); err != nil {
+		if err := peers.Hear(word, time.Now()); err != nil {
 			s.logger.Warn("limits of the cluster", "error", err)
 		}
 	}); err != nil {
@@ -104,11 +104,19 @@ func (s *Server) joinCluster() error {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	c.stop = stop
-	c.done.Go(func() { s.tellPeers(ctx) })
+	c.done.Go(func() { s.tellPeers(ctx, peers) })
 	if s.Config.RoomlogStorage != "memory" {
 		c.done.Go(func() { s.collect(ctx) })
 	}
 	return nil
+}
+
+// servers is how many nodes there are, as far as is known.
+func (s *Server) servers() int {
+	if p := s.peers.Load(); p != nil {
+		return 1 + p.Nodes()
+	}
+	return 1
 }
 
 func (s *Server) leaveCluster() {
@@ -122,7 +130,7 @@ func (s *Server) leaveCluster() {
 // for what that means for limits, and docs/quotas.md.
 const tellEvery = 100 * time.Millisecond
 
-func (s *Server) tellPeers(ctx context.Context) {
+func (s *Server) tellPeers(ctx context.Context, peers *limit.Peers) {
 	ticker := time.NewTicker(tellEvery)
 	defer ticker.Stop()
 	for {
@@ -130,7 +138,7 @@ func (s *Server) tellPeers(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-ticker.C:
-			for _, word := range s.cluster.peers.Words(now) {
+			for _, word := range peers.Words(now) {
 				if err := s.cluster.log.Tell("limits", word); err != nil {
 					break // NATS is out of reach, which the log has told
 				}

@@ -57,6 +57,7 @@ type Server struct {
 	access   *access.Book
 	log      roomlog.Log
 	cluster  *cluster // nil where this node has the room logs to itself
+	peers    atomic.Pointer[limit.Peers]
 	hub      *hub.Hub
 	chat     *chat.Service
 	upgrader *wsconn.Upgrader

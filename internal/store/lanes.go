@@ -38,6 +38,36 @@ func (s *Store) HoldLane(ctx context.Context, loggingConfiguration string) (bool
 	return held, nil
 }
 
+// ReleaseLane lets others ship the logging configuration's records.
+func (s *Store) ReleaseLane(ctx context.Context, loggingConfiguration string) error {
+	if s.lanes.db == nil {
+		return nil
+	}
+	ctx, cancel := s.dialect.bounded(ctx)
+	defer cancel()
+	if err := s.lanes.release(ctx, loggingConfiguration); err != nil {
+		return fmt.Errorf("release the lane of %s: %w", loggingConfiguration, s.dialect.explain(err))
+	}
+	return nil
+}
+
+func (l *lanes) release(ctx context.Context, name string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn == nil || !l.held[name] {
+		return nil
+	}
+	delete(l.held, name)
+	var released bool
+	text := `SELECT pg_advisory_unlock(hashtextextended('parley lane ' || current_schema() || ' ' || $1, 0))`
+	if err := l.conn.QueryRowContext(ctx, text, name).Scan(&released); err != nil {
+		l.conn.Close() // which ends what it holds
+		l.conn = nil
+		return err
+	}
+	return nil
+}
+
 func (l *lanes) hold(ctx context.Context, name string) (held bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -275,6 +275,13 @@ func sharedLanes(t *testing.T, a, b *store.Store) {
 	holds(b, two, true)
 	holds(a, two, false)
 	holds(a, one, true)
+	ok(t, a.ReleaseLane(t.Context(), one))
+	ok(t, a.ReleaseLane(t.Context(), one))
+	ok(t, a.ReleaseLane(t.Context(), two)) // another's
+	holds(b, one, true)
+	ok(t, b.ReleaseLane(t.Context(), one))
+	holds(a, one, true)
+	holds(a, two, false)
 	ok(t, a.Close())
 	for held := false; !held; { // soon: the database has to notice
 		var err error
