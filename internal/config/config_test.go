@@ -374,7 +374,7 @@ func TestEveryFieldHasItsOwnSetting(t *testing.T) {
 		"tls-cert": {"tls-key"}, "tls-key": {"tls-cert"}, "acme-email": {"acme-domain"}, "proxy-protocol": {"trusted-proxies"},
 		"roomlog": {"store"}, "roomlog-credentials": {"roomlog", "store"}, "roomlog-tls-ca": {"roomlog", "store"},
 		"roomlog-name": {"roomlog", "store"}, "roomlog-replicas": {"roomlog", "store"}, "roomlog-storage": {"roomlog", "store"},
-		"roomlog-limit":    {"roomlog", "store"},
+		"roomlog-limit": {"roomlog", "store"}, "roomlog-wait": {"roomlog", "store"},
 		"metrics-tls-cert": {"metrics-tls-key", "metrics-listen"}, "metrics-tls-key": {"metrics-tls-cert", "metrics-listen"},
 		"metrics-client-ca": {"metrics-tls-cert", "metrics-tls-key", "metrics-listen"},
 		"access-key-id":     {"secret-access-key"}, "secret-access-key": {"access-key-id"},

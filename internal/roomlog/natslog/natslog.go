@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -297,6 +298,39 @@ func (l *Log) next(ctx context.Context, key roomlog.Room, after uint64) (stored,
 	e, err := decodeBody(m.Data)
 	e.Seq = m.Sequence
 	e.stamp = m.Time
+	return e, err
+}
+
+// nextAtLeader is next, asked of the server that leads the stream: others answer too,
+// and may be behind.
+func (l *Log) nextAtLeader(ctx context.Context, key roomlog.Room, after uint64) (stored, error) {
+	ask, err := json.Marshal(map[string]any{"seq": after + 1, "next_by_subj": l.filter(key)})
+	if err != nil {
+		return stored{}, err
+	}
+	answer, err := l.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+l.options.Name, ask)
+	if err != nil {
+		return stored{}, err
+	}
+	var told struct {
+		Error   *jetstream.APIError `json:"error"`
+		Message struct {
+			Sequence uint64    `json:"seq"`
+			Data     []byte    `json:"data,format:base64"`
+			Time     time.Time `json:"time"`
+		} `json:"message"`
+	}
+	if err := json.Unmarshal(answer.Data, &told); err != nil {
+		return stored{}, fmt.Errorf("the stream's answer: %w", err)
+	}
+	if told.Error != nil {
+		if told.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound {
+			return stored{}, jetstream.ErrMsgNotFound
+		}
+		return stored{}, told.Error
+	}
+	e, err := decodeBody(told.Message.Data)
+	e.Seq, e.stamp = told.Message.Sequence, told.Message.Time
 	return e, err
 }
 

@@ -39,8 +39,9 @@ type room struct {
 	last        uint64 // the last that was delivered
 	tail        tail
 	sent        []time.Time
-	catching    bool // catchUp runs
-	again       bool // and has to look once more
+	catching    bool   // catchUp runs
+	again       bool   // and has to look once more
+	heard       uint64 // the last that was published while it did
 }
 
 type subscription struct{ roomlog.Subscriber }
@@ -176,8 +177,9 @@ func (r *room) receive(e stored) {
 	case e.Seq <= r.last: // it came twice, or from another stream
 		r.log.look()
 	case r.catching:
-		r.again = true
+		r.again, r.heard = true, max(r.heard, e.Seq)
 	case e.Prev > r.last: // something is missing
+		r.heard = e.Seq
 		r.catch()
 	default:
 		r.deliver(e)
@@ -245,7 +247,7 @@ func (r *room) full(received time.Time, rate int) bool {
 // beginAnew forgets the places of a stream that is gone.
 func (r *room) beginAnew() {
 	r.mu.Lock()
-	r.last, r.known, r.ended, r.tail = 0, 0, false, tail{}
+	r.last, r.known, r.heard, r.ended, r.tail = 0, 0, 0, false, tail{}
 	r.mu.Unlock()
 	r.behind()
 }
@@ -269,10 +271,13 @@ func (r *room) catch() {
 	}
 }
 
+// lackFor is how long the stream is asked for an entry that it published.
+const lackFor = 10 * time.Second
+
 // catchUp delivers what the stream has after the last entry that was delivered,
 // and tries until it can.
 func (r *room) catchUp() {
-	wait := 10 * time.Millisecond
+	wait, began := 10*time.Millisecond, time.Now()
 	for {
 		r.mu.Lock()
 		after, over := r.last, r.closed
@@ -283,21 +288,28 @@ func (r *room) catchUp() {
 		}
 		ctx, cancel := context.WithTimeout(r.log.ctx, r.log.options.Wait)
 		e, err := r.log.next(ctx, r.key, after)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			e, err = r.log.nextAtLeader(ctx, r.key, after)
+		}
 		cancel()
 		switch {
 		case err == nil:
-			wait = 10 * time.Millisecond
+			wait, began = 10*time.Millisecond, time.Now()
 			r.caught(e)
 			continue
 		case errors.Is(err, jetstream.ErrMsgNotFound):
 			r.mu.Lock()
-			if !r.again {
+			lacks := r.heard > r.last && time.Since(began) < lackFor // who is asked is not there yet
+			if !r.again && !lacks {
 				r.catching = false
 				r.mu.Unlock()
 				return
 			}
+			again := r.again
 			r.mu.Unlock()
-			continue
+			if again {
+				continue
+			}
 		}
 		select {
 		case <-r.log.ctx.Done():
