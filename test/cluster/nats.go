@@ -61,6 +61,20 @@ func (n *NATS) Leads(stream string) bool {
 	return false
 }
 
+// StartNATSWith starts one server with more settings.
+func StartNATSWith(t testing.TB, settings string) *NATS {
+	t.Helper()
+	binary, address, monitor := tool(t, "TEST_NATS_SERVER"), FreeAddress(t), FreeAddress(t)
+	conf := filepath.Join(t.TempDir(), "nats.conf")
+	text := fmt.Sprintf("server_name: nats\nlisten: %q\nhttp: %q\njetstream { store_dir: %q }\n%s\n", address, monitor, t.TempDir(), settings)
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := &NATS{Address: address, monitoring: monitor, Process: start(t, "nats", func() *exec.Cmd { return exec.Command(binary, "-c", conf) })}
+	Until(t, "the server is well", n.Healthy)
+	return n
+}
+
 // StartNATS starts so many servers, as a cluster if there are several, with the
 // settings of deploy/compose; clients know only the addresses they were given, so
 // that links to them can be cut.
