@@ -3,9 +3,13 @@
 package server_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -15,6 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/parleychat/parley/internal/config"
+	"github.com/parleychat/parley/internal/server"
+	"github.com/parleychat/parley/internal/store"
 	"github.com/parleychat/parley/internal/store/pgtest"
 	"github.com/parleychat/parley/ivschat"
 )
@@ -127,4 +133,66 @@ func TestServersShareADatabase(t *testing.T) {
 	a.stop()
 	ids = append(ids, b.chat(room)...)
 	wanted(len(ids), ids)
+}
+
+// starting is a server that starts, and finds PostgreSQL out of reach.
+type starting struct {
+	said  chan struct{} // closed when it told that it waits
+	ended chan error
+	*server.Server
+}
+
+func (s *starting) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte("starts as soon as")) {
+		close(s.said)
+	}
+	return len(line), nil
+}
+
+func beginStart(ctx context.Context, t *testing.T, database string) *starting {
+	c := config.Default()
+	c.Data = t.TempDir()
+	shared(database, t.TempDir())(c)
+	s := &starting{said: make(chan struct{}), ended: make(chan error, 1)}
+	go func() {
+		var err error
+		s.Server, err = server.New(ctx, c, false, slog.New(slog.NewTextHandler(s, nil)))
+		s.ended <- err
+	}()
+	select {
+	case <-s.said:
+	case err := <-s.ended:
+		t.Fatalf("the server does not wait: %v", err)
+	}
+	return s
+}
+
+func TestStartWaitsForPostgres(t *testing.T) {
+	postgres := pgtest.Start(t, "fsync=off")
+	database := postgres.Database(t)
+	postgres.Stop()
+	s := beginStart(t.Context(), t, database)
+	postgres.Start(t)
+	if err := <-s.ended; err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Serve(over, over, l); err != nil { // which closes it
+		t.Error(err)
+	}
+}
+
+// Who wants a start to end does not wait for the database.
+func TestStartThatWaitsEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s := beginStart(ctx, t, "postgres://parley@127.0.0.1:1/parley")
+	cancel()
+	if err := <-s.ended; !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, context.Canceled) {
+		t.Errorf("the start ended with %v", err)
+	}
 }

@@ -106,22 +106,28 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 	if !dev {
 		path = Database(c)
 	}
-	if s.store, err = store.Open(ctx, path); err != nil {
+	if err := s.await(ctx, func(ctx context.Context) (err error) {
+		s.store, err = store.Open(ctx, path)
+		return err
+	}); err != nil {
 		return nil, err
 	}
-	if s.access, err = access.Open(ctx, s.store, s.Keys.Master, logger); err != nil {
+	if err := s.await(ctx, func(ctx context.Context) (err error) {
+		s.access, err = access.Open(ctx, s.store, s.Keys.Master, logger)
+		return err
+	}); err != nil {
 		s.store.Close()
 		return nil, err
 	}
 	s.upgrader = wsconn.NewUpgrader(wsconn.Options{
 		MaxMessage: int(c.MaxFrame), QueueBytes: int(c.SendQueue), SendBuffer: int(c.SendBuffer), NoPoller: c.Reader == "goroutine",
 	})
-	if err := s.openChatlogs(ctx); err != nil {
+	if err := s.await(ctx, s.openChatlogs); err != nil {
 		s.access.Close(ctx)
 		s.store.Close()
 		return nil, err
 	}
-	if err := s.openLog(ctx); err != nil {
+	if err := s.await(ctx, s.openLog); err != nil {
 		s.closeChatlogs()
 		s.access.Close(ctx)
 		s.store.Close()
