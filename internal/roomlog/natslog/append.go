@@ -40,6 +40,7 @@ func (r *room) append(ctx context.Context, e stored, rate int) (uint64, error) {
 			e.Seq = seq
 			r.mu.Lock()
 			r.learn(e)
+			r.confirmLater()
 			r.mu.Unlock()
 			return seq, nil
 		}
@@ -54,7 +55,11 @@ func (r *room) append(ctx context.Context, e stored, rate int) (uint64, error) {
 			case <-time.After(wait/2 + rand.N(wait)):
 			}
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil { // it may be stored nevertheless
+			r.mu.Lock()
+			r.doubt = true
+			r.confirmLater()
+			r.mu.Unlock()
 			return 0, unreachable(err)
 		}
 	}

@@ -79,11 +79,13 @@ func decode(h nats.Header, data []byte) (stored, error) {
 	return e, err
 }
 
-// The subjects of a room: NAME.entry.{plain,logged}.ACCOUNT.REGION.ID, and what the
-// stream publishes of them under NAME.deliver.
+// The subjects of a room: NAME.entry.{plain,logged}.ACCOUNT.REGION.ID, what the stream
+// publishes of them under NAME.deliver, and NAME.deliver.end.ACCOUNT.REGION.ID, on which
+// nodes tell where the room's log ends: a place in decimal.
 const (
 	plain  = "plain"
 	logged = "logged"
+	end    = "end"
 )
 
 func (l *Log) subject(under, which string, r roomlog.Room) string {
@@ -93,12 +95,12 @@ func (l *Log) subject(under, which string, r roomlog.Room) string {
 // filter is both subjects of a room.
 func (l *Log) filter(r roomlog.Room) string { return l.subject("entry", "*", r) }
 
-// roomOf reads a room from one of its subjects.
-func (l *Log) roomOf(subject string) (roomlog.Room, bool) {
+// roomOf reads a room, and which of its subjects it is.
+func (l *Log) roomOf(subject string) (r roomlog.Room, which string, ok bool) {
 	rest, ok := strings.CutPrefix(subject, l.options.Name+".")
 	parts := strings.Split(rest, ".")
 	if !ok || len(parts) != 5 {
-		return roomlog.Room{}, false
+		return roomlog.Room{}, "", false
 	}
-	return roomlog.Room{Account: parts[2], Region: parts[3], ID: parts[4]}, true
+	return roomlog.Room{Account: parts[2], Region: parts[3], ID: parts[4]}, parts[1], true
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/nats-io/nats.go"
 
 	"github.com/parleychat/parley/internal/roomlog"
 )
@@ -49,6 +50,21 @@ func FuzzDecode(f *testing.F) {
 		back, err := decodeBody(again)
 		if err != nil || back.ID != e.ID || !bytes.Equal(back.Payload, e.Payload) || back.Prev != e.Prev {
 			t.Fatalf("%+v comes back as %+v, %v", e, back, err)
+		}
+	})
+}
+
+func FuzzHear(f *testing.F) {
+	f.Add(end, []byte("18446744073709551615"), "1")
+	f.Add(plain, []byte{}, "x")
+	f.Fuzz(func(t *testing.T, which string, data []byte, place string) {
+		l := &Log{}
+		l.ctx, l.stop = t.Context(), func() {}
+		r := newRoom(l, roomlog.Room{})
+		r.catching = true
+		before := r.last
+		if err := r.hear(which, &nats.Msg{Data: data, Header: nats.Header{"Nats-Sequence": {place}}}); err != nil && r.again || r.last != before {
+			t.Errorf("%q has the room read: %v", data, err)
 		}
 	})
 }

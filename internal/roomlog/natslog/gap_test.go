@@ -75,3 +75,38 @@ func TestAGapIsFilledBeforeWhatComesAfter(t *testing.T) {
 		}
 	}
 }
+
+// The last entry of a burst may get lost too, and nothing comes after it.
+func TestTheEndOfABurstIsFound(t *testing.T) {
+	server := cluster.StartNATS(t, 1)[0]
+	room := roomlog.Room{Account: "123456789012", Region: "us-west-2", ID: "abcdABCDefgh"}
+	var logs []*Log
+	var seen []*roomlogtest.Collector
+	for range 2 {
+		l, err := Open(t.Context(), Options{URLs: []string{server.URL()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		c := roomlogtest.NewCollector()
+		if _, _, err := l.Subscribe(t.Context(), room, c); err != nil {
+			t.Fatal(err)
+		}
+		logs, seen = append(logs, l), append(seen, c)
+	}
+	// The stream publishes nothing: what the nodes have, they have read.
+	silent := logs[0].config()
+	silent.RePublish = nil
+	if _, err := logs[0].js.UpdateStream(t.Context(), silent); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		e := roomlog.Entry{Kind: roomlog.KindMessage, ID: fmt.Sprint(n), Time: time.Now(), Payload: []byte("{}")}
+		if _, err := logs[0].Append(t.Context(), room, e, roomlog.Terms{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range seen {
+			c.Wait(t, n+1)
+		}
+	}
+}

@@ -133,7 +133,7 @@ func (l *Log) record(m jetstream.Msg) (r roomlog.Record, seq uint64, err error) 
 	}
 	seq = about.Sequence.Stream
 	e, err := decodeBody(m.Data())
-	room, ok := l.roomOf(m.Subject())
+	room, _, ok := l.roomOf(m.Subject())
 	if err != nil || !ok {
 		l.options.Logger.Error("room log: an entry cannot be read and is not logged", "subject", m.Subject(), "sequence", seq, "error", err)
 		return r, seq, nil

@@ -118,7 +118,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	}
 	if err := l.connect(ctx); err != nil {
 		l.stop()
-		return nil, fmt.Errorf("room log: %w", err)
+		return nil, err
 	}
 	for i := range l.inboxes {
 		l.done.Go(func() { l.take(l.inboxes[i]) })
@@ -145,20 +145,18 @@ func (l *Log) take(inbox chan *nats.Msg) {
 		case <-l.ctx.Done():
 			return
 		case m := <-inbox:
-			e, err := decode(m.Header, m.Data)
-			if err != nil {
-				l.options.Logger.Error("room log: an entry cannot be read", "subject", m.Subject, "error", err)
-				continue
-			}
-			key, ok := l.roomOf(m.Subject)
+			key, which, ok := l.roomOf(m.Subject)
 			if !ok {
 				continue
 			}
 			l.mu.Lock()
 			r := l.rooms[key]
 			l.mu.Unlock()
-			if r != nil {
-				r.receive(e)
+			if r == nil {
+				continue
+			}
+			if err := r.hear(which, m); err != nil {
+				l.options.Logger.Error("room log: an entry cannot be read", "subject", m.Subject, "error", err)
 			}
 		}
 	}

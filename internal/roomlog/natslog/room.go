@@ -3,9 +3,11 @@ package natslog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -41,7 +43,8 @@ type room struct {
 	sent        []time.Time
 	catching    bool   // catchUp runs
 	again       bool   // and has to look once more
-	heard       uint64 // the last that was published while it did
+	heard       uint64 // the last that is in the stream by what others said
+	confirmation
 }
 
 type subscription struct{ roomlog.Subscriber }
@@ -120,9 +123,10 @@ func (r *room) count(ctx context.Context, newest stored) error {
 	return nil
 }
 
-var errUnreachable = errors.New("room log: NATS does not answer")
+// ErrUnreachable says that no server can be reached, or that none answers.
+var ErrUnreachable = errors.New("room log: NATS does not answer")
 
-func unreachable(err error) error { return errors.Join(errUnreachable, err) }
+func unreachable(err error) error { return fmt.Errorf("%w: %w", ErrUnreachable, err) }
 
 func (r *room) touch() {
 	r.mu.Lock()
@@ -168,6 +172,24 @@ func (r *room) subscribe(s roomlog.Subscriber) (after uint64, cancel func(), ok 
 	}, true
 }
 
+// hear takes what came on one of the room's subjects.
+func (r *room) hear(which string, m *nats.Msg) error {
+	if which == end {
+		at, err := strconv.ParseUint(string(m.Data), 10, 64)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errGarbled, err)
+		}
+		r.confirmed(at)
+		return nil
+	}
+	e, err := decode(m.Header, m.Data)
+	if err != nil {
+		return err
+	}
+	r.receive(e)
+	return nil
+}
+
 // receive takes an entry that the stream published.
 func (r *room) receive(e stored) {
 	r.mu.Lock()
@@ -176,10 +198,8 @@ func (r *room) receive(e stored) {
 	case r.closed:
 	case e.Seq <= r.last: // it came twice, or from another stream
 		r.log.look()
-	case r.catching:
-		r.again, r.heard = true, max(r.heard, e.Seq)
-	case e.Prev > r.last: // something is missing
-		r.heard = e.Seq
+	case r.catching || e.Prev > r.last: // something is missing
+		r.heard = max(r.heard, e.Seq)
 		r.catch()
 	default:
 		r.deliver(e)
@@ -256,23 +276,24 @@ func (r *room) beginAnew() {
 func (r *room) behind() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.catching {
-		r.again = true
-		return
-	}
 	r.catch()
 }
 
-// catch needs mu.
+// catch needs mu. It has the room read what it lacks, from now on.
 func (r *room) catch() {
-	if !r.catching && !r.closed && r.log.ctx.Err() == nil {
+	switch {
+	case r.closed || r.log.ctx.Err() != nil:
+	case r.catching:
+		r.again = true
+	default:
 		r.catching = true
 		r.log.done.Go(r.catchUp)
 	}
 }
 
-// lackFor is how long the stream is asked for an entry that it published.
-const lackFor = 10 * time.Second
+// lackFor is how long the stream is asked for an entry that it published, askFor how
+// long an answer is waited for until it is asked again.
+const lackFor, askFor = 10 * time.Second, time.Second
 
 // catchUp delivers what the stream has after the last entry that was delivered,
 // and tries until it can.
@@ -286,7 +307,7 @@ func (r *room) catchUp() {
 		if over {
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.log.ctx, r.log.options.Wait)
+		ctx, cancel := context.WithTimeout(r.log.ctx, askFor)
 		e, err := r.log.next(ctx, r.key, after)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			e, err = r.log.nextAtLeader(ctx, r.key, after)
@@ -301,7 +322,7 @@ func (r *room) catchUp() {
 			r.mu.Lock()
 			lacks := r.heard > r.last && time.Since(began) < lackFor // who is asked is not there yet
 			if !r.again && !lacks {
-				r.catching = false
+				r.catching, r.heard = false, 0
 				r.mu.Unlock()
 				return
 			}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 	"time"
 
@@ -44,14 +46,17 @@ func (l *Log) connect(ctx context.Context) (err error) {
 		options = append(options, nats.RootCAs(l.options.CA))
 	}
 	if l.conn, err = nats.Connect(strings.Join(l.options.URLs, ","), options...); err != nil {
-		return fmt.Errorf("connect to NATS: %w", err)
+		if errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, io.EOF) || errors.As(err, new(net.Error)) {
+			return unreachable(err)
+		}
+		return fmt.Errorf("room log: connect to NATS: %w", err)
 	}
 	if l.js, err = jetstream.New(l.conn); err == nil {
 		l.stream, err = l.makeStream(ctx)
 	}
 	if err != nil {
 		l.conn.Close()
-		return fmt.Errorf("make the stream %s: %w", l.options.Name, err)
+		return fmt.Errorf("room log: make the stream %s: %w", l.options.Name, err)
 	}
 	return nil
 }
