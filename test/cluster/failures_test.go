@@ -27,13 +27,24 @@ type scene struct {
 	ways  []*Balancer         // of each node's users
 }
 
+// bucket is where the logged rooms of all scenes are.
+const bucket = "scenes"
+
 // play has two users of each node chat in four rooms, of which two are logged,
 // while something happens, then holds all that was recorded against what Parley
 // promises.
-func (c *Cluster) play(t *testing.T, bucket string, during func(s *scene)) Counts {
+func (c *Cluster) play(t *testing.T, during func(s *scene)) (counts Counts) {
 	t.Helper()
+	var findings Findings
+	t.Cleanup(func() {
+		if t.Failed() {
+			c.Say("%s: %+v; %+v", t.Name(), counts, findings)
+		}
+	})
 	s := &scene{Cluster: c, t: t, crowd: NewCrowd(t, c.Balancer), users: make([][]*messaging.Room, len(c.Nodes))}
-	logging := c.MakeLoggingConfiguration(t, bucket)
+	if c.logging == "" {
+		c.logging = c.MakeLoggingConfiguration(t, bucket)
+	}
 	var sending sync.WaitGroup
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -46,7 +57,7 @@ func (c *Cluster) play(t *testing.T, bucket string, during func(s *scene)) Count
 	for i := range 4 {
 		var by []string
 		if i%2 == 0 {
-			by = []string{logging}
+			by = []string{c.logging}
 		}
 		room := s.crowd.MakeRoom(t, 30, by...)
 		isLogged[room.ID] = by != nil
@@ -73,8 +84,6 @@ func (c *Cluster) play(t *testing.T, bucket string, during func(s *scene)) Count
 	sending.Wait()
 	settled := s.crowd.Settle(5 * time.Second)
 	s.crowd.Leave()
-	var findings Findings
-	var counts Counts
 	look := func() bool {
 		logged := c.Logged(t, bucket)
 		findings, counts = s.crowd.Check(func(room string) []string {
@@ -106,12 +115,12 @@ const slack = 3 * time.Second
 func TestFailures(t *testing.T) {
 	c := Start(t, "--expiry-grace", "3s")
 	t.Run("nothing fails", func(t *testing.T) {
-		if counts := c.play(t, "calm", func(*scene) {}); counts.Drops+counts.Unknown+counts.Refused > 0 {
+		if counts := c.play(t, func(*scene) {}); counts.Drops+counts.Unknown+counts.Refused > 0 {
 			t.Errorf("%d connections ended, %d requests were not answered, %d refused", counts.Drops, counts.Unknown, counts.Refused)
 		}
 	})
 	t.Run("a NATS server stops", func(t *testing.T) {
-		counts := c.play(t, "stopped", func(s *scene) {
+		counts := c.play(t, func(s *scene) {
 			leader := c.Leader(t)
 			leader.Stop(syscall.SIGTERM)
 			s.flows("without the leader")
@@ -123,7 +132,7 @@ func TestFailures(t *testing.T) {
 		}
 	})
 	t.Run("a NATS server that follows is killed", func(t *testing.T) {
-		counts := c.play(t, "follower", func(s *scene) {
+		counts := c.play(t, func(s *scene) {
 			follower := c.NATS[0]
 			if c.Leader(t) == follower {
 				follower = c.NATS[1]
@@ -139,7 +148,7 @@ func TestFailures(t *testing.T) {
 	})
 	// Followers wait 4 to 9 seconds until they elect another leader: NATS's constants.
 	t.Run("the NATS server that leads is killed", func(t *testing.T) {
-		counts := c.play(t, "leader", func(s *scene) {
+		counts := c.play(t, func(s *scene) {
 			leader := c.Leader(t)
 			leader.Kill()
 			s.flows("without the leader")
@@ -151,7 +160,7 @@ func TestFailures(t *testing.T) {
 		}
 	})
 	t.Run("two of three NATS servers are killed", func(t *testing.T) {
-		counts := c.play(t, "majority", func(s *scene) {
+		counts := c.play(t, func(s *scene) {
 			c.NATS[0].Kill()
 			c.NATS[1].Kill()
 			began := time.Now()
@@ -173,7 +182,7 @@ func TestFailures(t *testing.T) {
 		}
 	})
 	t.Run("NATS is out of reach for one node", func(t *testing.T) {
-		counts := c.play(t, "unreachable", func(s *scene) {
+		counts := c.play(t, func(s *scene) {
 			for _, l := range c.Broker[0] {
 				l.Cut()
 			}
@@ -199,7 +208,7 @@ func TestFailures(t *testing.T) {
 		}
 	})
 	t.Run("PostgreSQL is down", func(t *testing.T) {
-		counts := c.play(t, "database", func(s *scene) {
+		counts := c.play(t, func(s *scene) {
 			c.Postgres.Kill()
 			s.flows("without it")
 			node := c.Nodes[1].Client(func(o *ivschat.Options) { o.RetryMaxAttempts = 1 })
@@ -229,7 +238,7 @@ func TestFailures(t *testing.T) {
 		}
 	})
 	t.Run("a node is killed", func(t *testing.T) {
-		c.play(t, "node", func(s *scene) {
+		c.play(t, func(s *scene) {
 			for n := range c.Nodes {
 				s.elsewhere(n)
 			}
@@ -239,8 +248,30 @@ func TestFailures(t *testing.T) {
 			Until(t, "the node is back", c.Nodes[2].Ready)
 		})
 	})
+	t.Run("a node starts before it can reach anything", func(t *testing.T) {
+		c.play(t, func(s *scene) {
+			node := c.Nodes[0]
+			s.use(c.Nodes[1:]...)
+			node.Stop(syscall.SIGTERM)
+			ways := append(slices.Clone(c.Broker[0]), c.Database[0])
+			for _, l := range ways {
+				l.Cut()
+				l.Reset()
+			}
+			node.Start(t)
+			s.flows("without the node")
+			Until(t, "the node waits for PostgreSQL", func() bool { return node.Waits("PostgreSQL") })
+			c.Database[0].Mend()
+			Until(t, "the node waits for NATS", func() bool { return node.Waits("NATS") })
+			for _, l := range ways {
+				l.Mend()
+			}
+			Until(t, "the node is ready", node.Ready)
+			s.use(c.Nodes...)
+		})
+	})
 	t.Run("two nodes cannot reach each other, nor the same servers", func(t *testing.T) {
-		counts := c.play(t, "split", func(s *scene) {
+		counts := c.play(t, func(s *scene) {
 			// Nodes talk by NATS alone: each is left one server of its own.
 			for n, links := range c.Broker {
 				for k, l := range links {
@@ -262,19 +293,15 @@ func TestFailures(t *testing.T) {
 		}
 	})
 	t.Run("all nodes restart, one after the other", func(t *testing.T) {
-		c.play(t, "rolling", func(s *scene) {
+		c.play(t, func(s *scene) {
 			for n, node := range c.Nodes {
 				others := append(slices.Clone(c.Nodes[:n]), c.Nodes[n+1:]...)
-				for _, way := range append(s.ways, c.Balancer) { // as a load balancer does first
-					way.Use(others...)
-				}
+				s.use(others...) // as a load balancer does first
 				node.Stop(syscall.SIGTERM)
 				s.flows("while a node restarts")
 				node.Start(t)
 				Until(t, "the node is back", node.Ready)
-				for _, way := range append(s.ways, c.Balancer) {
-					way.Use(c.Nodes...)
-				}
+				s.use(c.Nodes...)
 			}
 		})
 	})
@@ -282,3 +309,10 @@ func TestFailures(t *testing.T) {
 
 // elsewhere has the users of a node go to any of the nodes from now on.
 func (s *scene) elsewhere(node int) { s.ways[node].Use(s.Nodes...) }
+
+// use has everyone go to these nodes from now on.
+func (s *scene) use(nodes ...*Node) {
+	for _, way := range append(s.ways, s.Balancer) {
+		way.Use(nodes...)
+	}
+}

@@ -108,7 +108,8 @@ func TestTheOfficialSDKLosesNothingWhenNodesRestart(t *testing.T) {
 	const viewers = 12
 	v := &sdkViewers{got: make([][]string, viewers)}
 	cmd := exec.Command("node", "viewers.js", "http://"+address, "ws://"+address+"/", room.Arn, fmt.Sprint(viewers))
-	cmd.Dir, cmd.Stderr = dir, os.Stderr
+	said := &output{}
+	cmd.Dir, cmd.Stderr = dir, said
 	cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+KeyID, "AWS_SECRET_ACCESS_KEY="+Secret)
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -123,7 +124,14 @@ func TestTheOfficialSDKLosesNothingWhenNodesRestart(t *testing.T) {
 	}
 	var reading sync.WaitGroup
 	reading.Go(func() { v.read(out) })
-	t.Cleanup(func() { in.Close(); reading.Wait(); cmd.Wait() })
+	t.Cleanup(func() {
+		in.Close()
+		reading.Wait()
+		cmd.Wait()
+		if t.Failed() {
+			t.Logf("the SDK printed, at last:\n%s", said.end(lastLines))
+		}
+	})
 
 	flows := func() {
 		t.Helper()

@@ -41,6 +41,12 @@ func (n *Node) Ready() bool {
 	return err == nil && json.Unmarshal(text, &said) == nil && said.API == "http://"+n.Address
 }
 
+// Waits tells whether the node, which starts, said that it waits for something.
+func (n *Node) Waits(what string) bool {
+	_, said, ok := strings.Cut(n.Log(), "the server starts as soon as")
+	return ok && strings.Contains(said, what)
+}
+
 // Client calls this node's control plane.
 func (n *Node) Client(change ...func(*ivschat.Options)) *ivschat.Client {
 	o := ivschat.Options{

@@ -10,6 +10,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -48,6 +50,19 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
+// lastLines is how much of a process's output a failure shows.
+const lastLines = 12
+
+// end is the last lines of the output, without what a program repeats while it is
+// asked whether it is ready.
+func (o *output) end(n int) string {
+	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(o.String()), "\n"), func(line string) bool {
+		return strings.Contains(line, "Healthcheck failed") || strings.Contains(line, "not yet accepting connections") ||
+			strings.Contains(line, "Consistent recovery state")
+	})
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
 // start runs a command that can be run again. It ends with the test, whose
 // failure shows the last of its output.
 func start(t testing.TB, name string, command func() *exec.Cmd) *Process {
@@ -57,8 +72,7 @@ func start(t testing.TB, name string, command func() *exec.Cmd) *Process {
 	t.Cleanup(func() {
 		p.Kill()
 		if t.Failed() {
-			text := p.log.String()
-			t.Logf("%s printed, at last:\n%s", name, text[max(0, len(text)-2000):])
+			t.Logf("%s printed, at last:\n%s", name, p.log.end(lastLines))
 		}
 	})
 	return p

@@ -21,6 +21,13 @@ type Cluster struct {
 	Broker   [][]*Link
 	Database []*Link
 	logs     string
+	logging  string // the logging configuration of scenes
+	failed   []string
+}
+
+// Say has a failure told last, after what the processes printed.
+func (c *Cluster) Say(format string, args ...any) {
+	c.failed = append(c.failed, fmt.Sprintf(format, args...))
 }
 
 // Start starts a cluster of three of each, whose chat logs are files in a directory
@@ -29,6 +36,11 @@ func Start(t testing.TB, settings ...string) *Cluster {
 	t.Helper()
 	const nodes, servers = 3, 3
 	c := &Cluster{Balancer: &Balancer{}, logs: t.TempDir()}
+	t.Cleanup(func() {
+		for _, what := range c.failed {
+			t.Log(what)
+		}
+	})
 	c.Postgres = StartPostgres(t)
 	c.NATS = StartNATS(t, servers)
 	for range nodes {
