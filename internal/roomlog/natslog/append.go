@@ -29,12 +29,8 @@ func (r *room) append(ctx context.Context, e stored, rate int) (uint64, error) {
 			r.mu.Unlock()
 			return 0, roomlog.ErrRate
 		}
-		after := r.known
-		if r.ended {
-			after = 0
-		}
+		e.Prev, e.Counted = r.end, rate > 0
 		r.mu.Unlock()
-		e.Prev, e.Counted = after, rate > 0
 		seq, err := r.publish(ctx, e, id)
 		if err == nil {
 			e.Seq = seq
@@ -106,7 +102,10 @@ func (r *room) find(ctx context.Context) error {
 		r.mu.Unlock()
 		e, err := r.log.next(ctx, r.key, after)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			return r.atEnd(ctx)
+			e, err = r.log.nextAtLeader(ctx, r.key, after)
+		}
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return r.findEnd(ctx, after)
 		}
 		if err != nil {
 			return err
@@ -117,15 +116,17 @@ func (r *room) find(ctx context.Context) error {
 	}
 }
 
-// atEnd notes whether the stream has the last entry still: what it forgot is
-// nobody's predecessor.
-func (r *room) atEnd(ctx context.Context) error {
-	_, err := r.log.newest(ctx, r.key)
+// findEnd learns which entry the stream has still that is the room's last. Entries
+// that are to be logged stay longer than others: it may be one from before the last.
+func (r *room) findEnd(ctx context.Context, known uint64) error {
+	e, err := r.log.newestAtLeader(ctx, r.key)
 	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ended = err != nil
+	if r.known == known && e.Seq <= known {
+		r.end = e.Seq
+	}
 	return nil
 }

@@ -60,6 +60,9 @@ func decodeBody(data []byte) (stored, error) {
 	if err := json.Unmarshal(data[used:used+int(n)], &m, json.RejectUnknownMembers(true)); err != nil {
 		return stored{}, fmt.Errorf("%w: %w", errGarbled, err)
 	}
+	if m.Kind == 0 {
+		return stored{}, fmt.Errorf("%w: no kind", errGarbled)
+	}
 	e := stored{LoggingConfigurations: m.LoggingConfigurations, Counted: m.Counted}
 	e.Kind, e.ID, e.UserID, e.Time, e.Prev = m.Kind, m.ID, m.UserID, time.Unix(0, m.Time).UTC(), m.Prev
 	if !m.NoPayload {

@@ -11,13 +11,11 @@ package natslog
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -99,10 +97,11 @@ type Log struct {
 	closed atomic.Bool
 	// away is set while there is no connection. The connection itself cannot be asked:
 	// it holds its lock while it tries servers.
-	away atomic.Bool
-	ctx  context.Context // ends with Close
-	stop context.CancelFunc
-	done sync.WaitGroup
+	away       atomic.Bool
+	complained atomic.Int64    // Unix nanoseconds of the last complaint
+	ctx        context.Context // ends with Close
+	stop       context.CancelFunc
+	done       sync.WaitGroup
 }
 
 var _ roomlog.Log = (*Log)(nil)
@@ -253,93 +252,4 @@ func (l *Log) Subscribe(ctx context.Context, key roomlog.Room, s roomlog.Subscri
 		}
 		// It was closed as idle meanwhile.
 	}
-}
-
-// Read implements roomlog.Log.
-func (l *Log) Read(ctx context.Context, key roomlog.Room, after uint64, n int) ([]roomlog.Entry, error) {
-	if l.closed.Load() {
-		return nil, roomlog.ErrClosed
-	}
-	l.mu.Lock()
-	r := l.rooms[key]
-	l.mu.Unlock()
-	if r != nil {
-		if list, ok := r.read(after, n); ok {
-			return list, nil
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, l.options.Wait)
-	defer cancel()
-	var list []roomlog.Entry
-	for len(list) < n {
-		e, err := l.next(ctx, key, after)
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("room log: read: %w", err)
-		}
-		after = e.Seq
-		if e.Kind != kindAdmitted {
-			list = append(list, e.Entry)
-		}
-	}
-	return list, nil
-}
-
-// next reads the room's first entry after a place.
-func (l *Log) next(ctx context.Context, key roomlog.Room, after uint64) (stored, error) {
-	m, err := l.stream.GetMsg(ctx, after+1, jetstream.WithGetMsgSubject(l.filter(key)))
-	if err != nil {
-		return stored{}, err
-	}
-	e, err := decodeBody(m.Data)
-	e.Seq = m.Sequence
-	e.stamp = m.Time
-	return e, err
-}
-
-// nextAtLeader is next, asked of the server that leads the stream: others answer too,
-// and may be behind.
-func (l *Log) nextAtLeader(ctx context.Context, key roomlog.Room, after uint64) (stored, error) {
-	ask, err := json.Marshal(map[string]any{"seq": after + 1, "next_by_subj": l.filter(key)})
-	if err != nil {
-		return stored{}, err
-	}
-	answer, err := l.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+l.options.Name, ask)
-	if err != nil {
-		return stored{}, err
-	}
-	var told struct {
-		Error   *jetstream.APIError `json:"error"`
-		Message struct {
-			Sequence uint64    `json:"seq"`
-			Data     []byte    `json:"data,format:base64"`
-			Time     time.Time `json:"time"`
-		} `json:"message"`
-	}
-	if err := json.Unmarshal(answer.Data, &told); err != nil {
-		return stored{}, fmt.Errorf("the stream's answer: %w", err)
-	}
-	if told.Error != nil {
-		if told.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound {
-			return stored{}, jetstream.ErrMsgNotFound
-		}
-		return stored{}, told.Error
-	}
-	e, err := decodeBody(told.Message.Data)
-	e.Seq, e.stamp = told.Message.Sequence, told.Message.Time
-	return e, err
-}
-
-// newest reads the room's last entry.
-func (l *Log) newest(ctx context.Context, key roomlog.Room) (stored, error) {
-	m, err := l.stream.GetLastMsgForSubject(ctx, l.filter(key))
-	if err != nil {
-		return stored{}, err
-	}
-	e, err := decodeBody(m.Data)
-	e.Seq = m.Sequence
-	e.stamp = m.Time
-	return e, err
 }

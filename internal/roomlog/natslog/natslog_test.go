@@ -256,6 +256,34 @@ func TestARoomThatTheStreamForgotGoesOn(t *testing.T) {
 	same(t, 7, a, b)
 }
 
+// An entry that is to be logged stays for days, one that comes after it for minutes.
+func TestARoomGoesOnAfterAnEntryThatStays(t *testing.T) {
+	open := opener(t, cluster.StartNATS(t, 1)[0].URL())
+	l := open(func(o *natslog.Options) { o.Keep = time.Second })
+	seen := follow(t, l)
+	if _, err := l.Append(t.Context(), where, message("logged"), roomlog.Terms{LoggingConfigurations: []string{"arn"}}); err != nil {
+		t.Fatal(err)
+	}
+	stranger := open()
+	last, err := l.Append(t.Context(), where, message("not logged"), roomlog.Terms{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster.Until(t, "the stream has forgotten the last entry", func() bool {
+		left, err := stranger.Read(t.Context(), where, last-1, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(left) == 0
+	})
+	for i := range 2 {
+		if _, err := l.Append(t.Context(), where, message(fmt.Sprint(i)), roomlog.Terms{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen.Wait(t, 4)
+}
+
 // BenchmarkAppend appends through one node and through three, to rooms of which each
 // node has as many: three servers.
 func BenchmarkAppend(b *testing.B) {

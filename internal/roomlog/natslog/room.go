@@ -36,8 +36,8 @@ type room struct {
 	subscribers []*subscription
 	touched     time.Time
 	closed      bool
-	ended       bool   // known is 0 as the stream has no entry of the room any more
 	known       uint64 // the last entry that is known, delivered or not
+	end         uint64 // the last that the stream has: known, or one before if that is gone
 	last        uint64 // the last that was delivered
 	tail        tail
 	sent        []time.Time
@@ -97,7 +97,7 @@ func (r *room) start(ctx context.Context) error {
 		}
 	}
 	r.mu.Lock()
-	r.known, r.last = newest.Seq, newest.Seq
+	r.known, r.end, r.last = newest.Seq, newest.Seq, newest.Seq
 	r.mu.Unlock()
 	r.log.done.Go(r.catchUp)
 	return nil
@@ -115,10 +115,14 @@ func (r *room) count(ctx context.Context, newest stored) error {
 		if e.Prev == 0 {
 			return nil
 		}
-		var err error
-		if e, err = r.log.next(ctx, r.key, e.Prev-1); err != nil {
+		before, err := r.log.next(ctx, r.key, e.Prev-1)
+		if err != nil {
 			return err
 		}
+		if before.Seq != e.Prev { // it is gone
+			return nil
+		}
+		e = before
 	}
 	return nil
 }
@@ -226,7 +230,7 @@ func (r *room) learn(e stored) {
 	if e.Seq <= r.known {
 		return
 	}
-	r.known, r.ended = e.Seq, false
+	r.known, r.end = e.Seq, e.Seq
 	if !e.Counted {
 		return
 	}
@@ -267,7 +271,7 @@ func (r *room) full(received time.Time, rate int) bool {
 // beginAnew forgets the places of a stream that is gone.
 func (r *room) beginAnew() {
 	r.mu.Lock()
-	r.last, r.known, r.heard, r.ended, r.tail = 0, 0, 0, false, tail{}
+	r.last, r.known, r.end, r.heard, r.tail = 0, 0, 0, 0, tail{}
 	r.mu.Unlock()
 	r.behind()
 }
@@ -291,9 +295,19 @@ func (r *room) catch() {
 	}
 }
 
-// lackFor is how long the stream is asked for an entry that it published, askFor how
-// long an answer is waited for until it is asked again.
-const lackFor, askFor = 10 * time.Second, time.Second
+// lackFor is how long the stream is asked for an entry that it published.
+const lackFor = 10 * time.Second
+
+// mostWait is the longest between two tries of catchUp, complainEvery how often their
+// failure is logged: many rooms may fail for one reason.
+const mostWait, complainEvery = time.Second, 10 * time.Second
+
+func (l *Log) complain(key roomlog.Room, err error) {
+	now := time.Now().UnixNano()
+	if last := l.complained.Load(); l.Reachable() && now-last >= int64(complainEvery) && l.complained.CompareAndSwap(last, now) {
+		l.options.Logger.Error("room log: a room, and maybe others, cannot read what it lacks; it tries on", "room", key.ID, "error", err)
+	}
+}
 
 // catchUp delivers what the stream has after the last entry that was delivered,
 // and tries until it can.
@@ -307,7 +321,7 @@ func (r *room) catchUp() {
 		if over {
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.log.ctx, askFor)
+		ctx, cancel := context.WithTimeout(r.log.ctx, r.log.options.Wait)
 		e, err := r.log.next(ctx, r.key, after)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			e, err = r.log.nextAtLeader(ctx, r.key, after)
@@ -331,12 +345,14 @@ func (r *room) catchUp() {
 			if again {
 				continue
 			}
+		case wait == mostWait:
+			r.log.complain(r.key, err)
 		}
 		select {
 		case <-r.log.ctx.Done():
 			return
 		case <-time.After(wait/2 + rand.N(wait)):
-			wait = min(2*wait, time.Second)
+			wait = min(2*wait, mostWait)
 		}
 	}
 }
