@@ -178,7 +178,7 @@ func (m *Member) Place() uint64 {
 const maxMissed = 500
 
 // Missed returns the frames of what is in the room's log after a place and was
-// delivered before the member joined.
+// delivered before the member joined: all of it, or an error.
 func (m *Member) Missed(ctx context.Context, place uint64) ([]byte, error) {
 	if place >= m.after {
 		return nil, nil
@@ -186,6 +186,9 @@ func (m *Member) Missed(ctx context.Context, place uint64) ([]byte, error) {
 	entries, err := m.room.hub.log.Read(ctx, m.room.key, place, maxMissed)
 	if err != nil {
 		return nil, fmt.Errorf("read what was missed in room %s: %w", m.room.key.ID, err)
+	}
+	if n := len(entries); n == maxMissed && entries[n-1].Seq < m.after {
+		return nil, fmt.Errorf("more than %d entries were missed in room %s", maxMissed, m.room.key.ID)
 	}
 	var frames []byte
 	for _, e := range entries {

@@ -63,6 +63,8 @@ var (
 	ErrRate = errors.New("room log: rate exceeded")
 	// ErrBusy says that too many entries wait for stable storage.
 	ErrBusy = errors.New("room log: too many entries wait for stable storage")
+	// ErrUnreachable says that the servers that keep the log do not answer.
+	ErrUnreachable = errors.New("room log: out of reach")
 	// ErrClosed says that the log was closed.
 	ErrClosed = errors.New("room log: closed")
 )

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/parleychat/parley/internal/roomlog/natslog"
+	"github.com/parleychat/parley/internal/roomlog"
 	"github.com/parleychat/parley/internal/store"
 )
 
@@ -18,7 +18,7 @@ func (s *Server) await(ctx context.Context, open func(context.Context) error) er
 	began, told := time.Now(), false
 	for {
 		err := open(ctx)
-		if err == nil || !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, natslog.ErrUnreachable) {
+		if err == nil || !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, roomlog.ErrUnreachable) {
 			return err
 		}
 		if time.Since(began) > startWithin || ctx.Err() != nil {

@@ -53,6 +53,14 @@ func (s *Server) linger() time.Duration {
 	return 0
 }
 
+// reached returns an error while what other nodes say does not reach this one.
+func (s *Server) reached(ctx context.Context) error {
+	if s.cluster == nil {
+		return nil
+	}
+	return s.cluster.log.Ping(ctx)
+}
+
 // openLog opens the room logs: this node's own, or those of several nodes.
 func (s *Server) openLog(ctx context.Context) error {
 	if len(s.Config.Roomlog) == 0 {
@@ -87,6 +95,7 @@ func (s *Server) joinCluster() error {
 		Gauges: map[string]*limit.Gauge{"sessions": s.sessions.Gauge()},
 	}
 	s.peers.Store(peers)
+	s.handover.node = peers.ID
 	s.handover.tell = func(word []byte) {
 		if err := c.log.Tell("handover", word); err != nil {
 			s.logger.Warn("a session that comes back will miss what comes meanwhile", "error", err)

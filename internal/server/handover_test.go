@@ -10,8 +10,9 @@ import (
 
 func TestNodesTellEachOtherWhereSessionsStood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var here, there handover
+		here, there := handover{node: "here"}, handover{node: "there"}
 		here.tell = func(word []byte) { here.hear(word); there.hear(word) }
+		there.tell = here.tell
 		room := roomlog.Room{Account: "123456789012", Region: "us-west-2", ID: "abcdABCDefgh"}
 		other := room
 		other.ID = "ABCDabcdEFGH"
@@ -31,9 +32,16 @@ func TestNodesTellEachOtherWhereSessionsStood(t *testing.T) {
 		time.Sleep(time.Second)
 		here.Left(room, "user", 9) // another of the user's sessions
 		want("user", room, 7, true)
-		time.Sleep(15 * time.Second)
-		here.Left(room, "user", 20) // came back, and left again
+		there.Back(room, "user")
+		want("user", room, 7, true) // as the other session may come still
+		there.Back(room, "user")
+		want("user", room, 0, false)
+		there.Back(room, "user") // who had not left
+		here.Left(room, "user", 20)
 		want("user", room, 20, true)
+		time.Sleep(15 * time.Second)
+		here.Left(room, "user", 30) // came back to a service that was not told
+		want("user", room, 30, true)
 		time.Sleep(31 * time.Second)
 		want("user", room, 0, false)
 		here.Left(other, "\"us\ner", 1)

@@ -149,7 +149,7 @@ func New(ctx context.Context, c *config.Config, dev bool, logger *slog.Logger) (
 		Chat: s.chat.Actions(), Rooms: s.hub, Tokens: s.access.Ring(), Claim: s.store.ClaimToken, Quotas: quotas,
 		Upgrader: s.upgrader, ClientIP: s.clientIP, PingEvery: c.PingInterval, PongWithin: c.PongTimeout, Grace: c.ExpiryGrace,
 		HandshakeRate: c.HandshakeRate, MaxSessions: c.MaxConnections,
-		ClientHandshakeRate: c.ClientHandshakeRate, ClientSessions: c.ClientConnections, Linger: s.linger(), Handover: &s.handover, Observer: s.metrics, Logger: logger,
+		ClientHandshakeRate: c.ClientHandshakeRate, ClientSessions: c.ClientConnections, Handover: &s.handover, Ready: s.reached, Linger: s.linger(), Observer: s.metrics, Logger: logger,
 	})
 	s.metrics.Limits(quotas.Profile(), c.MaxConnections, c.HandshakeRate)
 	s.metrics.Uses(func() []limit.Use { return s.uses(quotas) })

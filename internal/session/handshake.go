@@ -46,8 +46,12 @@ type Rooms interface {
 type Handover interface {
 	// Left notes where in the room's log a session stands. It must not block.
 	Left(room roomlog.Room, userID string, place uint64)
-	// Since returns where the user's last session stood, if one left lately.
+	// Since returns where the user's last session stood, if one left lately that is
+	// not back.
 	Since(room roomlog.Room, userID string) (place uint64, ok bool)
+	// Back notes that a session began, which has what came since the last one left. It
+	// must not block.
+	Back(room roomlog.Room, userID string)
 }
 
 // Options of the front door. Chat, Rooms, Tokens, Claim and Upgrader are required; zero
@@ -63,6 +67,9 @@ type Options struct {
 	// Handover knows where sessions stood that were told to come back: the one that
 	// follows gets what came meanwhile. By default nobody does.
 	Handover Handover
+	// Ready returns an error while the node does not get what comes to its rooms: then
+	// no session begins. By default it does.
+	Ready func(context.Context) error
 	// Linger is how long a session is a member before its client knows.
 	Linger time.Duration
 	// Upgrader makes the connections; it outlives the sessions.
@@ -131,6 +138,9 @@ func New(o Options) *Server {
 	if o.Observer == nil {
 		o.Observer = unobserved{}
 	}
+	if o.Ready == nil {
+		o.Ready = func(context.Context) error { return nil }
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -187,7 +197,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Context().Err() != nil:
 		s.options.Observer.Handshake("left") // nobody is there to be told
 		return
-	case errors.Is(err, store.ErrUnavailable): // /readyz says why
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, roomlog.ErrUnreachable): // /readyz says why
 		refused = errBusy
 	case !errors.As(err, &refused):
 		s.options.Logger.Error("handshake failed", "error", err)
@@ -249,6 +259,10 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) error {
 		return nil // Check found the request good: the connection is no longer HTTP's
 	}
 	s.options.Observer.Handshake("accepted")
+	if h := s.options.Handover; h != nil {
+		// Whether it was known to have left or not: some node may know.
+		h.Back(session.member.Room(), session.user.UserID)
+	}
 	session.open(conn)
 	return nil
 }
@@ -300,12 +314,15 @@ func (s *Server) enter(ctx context.Context, x *session, claims token.Claims) (er
 	// All members share the names of the room; the token's copies can go.
 	where = x.member.Room()
 	x.user.Account, x.user.Region, x.user.RoomID = where.Account, where.Region, where.ID
+	if err := s.options.Ready(ctx); err != nil {
+		return err
+	}
 	first, err := s.options.Claim(ctx, claims.ID, claims.TokenExpiry)
 	if err == nil && !first {
 		err = errDenied
 	}
 	if err == nil {
-		s.resume(ctx, x, where)
+		err = s.resume(ctx, x, where)
 	}
 	if left := s.options.Linger - time.Since(began); err == nil && left > 0 {
 		wait(ctx, left)
@@ -315,24 +332,29 @@ func (s *Server) enter(ctx context.Context, x *session, claims token.Claims) (er
 
 // resume gives a session what its predecessor had not when it was told to leave: the
 // official SDKs do not read on until they have another connection.
-func (s *Server) resume(ctx context.Context, x *session, where roomlog.Room) {
+func (s *Server) resume(ctx context.Context, x *session, where roomlog.Room) error {
 	if s.options.Handover == nil {
-		return
+		return nil
 	}
 	place, ok := s.options.Handover.Since(where, x.user.UserID)
 	if !ok {
-		return
+		return nil
 	}
 	missed, err := x.member.Missed(ctx, place)
-	if err != nil {
-		s.options.Logger.Warn("a session that came back misses what came meanwhile", "room", where.ID, "error", err)
-		return
+	if errors.Is(err, roomlog.ErrUnreachable) {
+		return err // another node may know
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if len(missed)+len(x.early.frames) <= maxEarly {
-		x.early.frames = append(missed, x.early.frames...)
+	if err == nil && len(missed)+len(x.early.frames) > maxEarly {
+		err = errors.New("they are too many bytes")
 	}
+	if err != nil {
+		s.options.Logger.Warn("a session that came back misses what came meanwhile", "room", where.ID, "error", err)
+		missed = nil
+	}
+	x.early.frames = append(missed, x.early.frames...)
+	return nil
 }
 
 func admission(err error) error {

@@ -74,7 +74,7 @@ func (f *Findings) Check(r Room) {
 func (f *Findings) checkRun(room string, run Run, seen map[string]Entry, next, before map[string]string) {
 	inRun := map[string]bool{}
 	last := ""
-	for _, e := range run {
+	for i, e := range run {
 		if inRun[e.ID] {
 			f.found(&f.Doubled, "room %s: %s came twice", room, e.ID)
 			continue
@@ -86,7 +86,7 @@ func (f *Findings) checkRun(room string, run Run, seen map[string]Entry, next, b
 			continue
 		}
 		if was, ok := next[previous]; ok && was != e.ID {
-			f.found(&f.Broken, "room %s: after %s came %s to one, %s to another", room, previous, was, e.ID)
+			f.found(&f.Broken, "room %s: after %s came %s to one, %s to another (%dth of %d since %v, sent %v, the other %v)", room, previous, was, e.ID, i, len(run), run[0].Sent.Format("05.000"), e.Sent.Format("05.000"), seen[was].Sent.Format("05.000"))
 			continue
 		}
 		if was, ok := before[e.ID]; ok && was != previous {

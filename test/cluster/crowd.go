@@ -41,6 +41,7 @@ type recording struct {
 	refused int                        // answered with another ERROR
 	unknown int                        // never answered
 	drops   int                        // connections that ended before the crowd left
+	again   int                        // messages that a session had got before
 	ends    map[*messaging.Room]string // the last entry of each session that is connected
 	seen    map[string]bool            // ids that some session got
 	slowest time.Duration
@@ -113,6 +114,7 @@ func (c *Crowd) JoinBy(ctx context.Context, b *Balancer, room *ivschat.Room, use
 func (c *Crowd) record(r *recording, session *messaging.Room) {
 	var run Run
 	var last time.Time
+	had := map[string]bool{}
 	end := func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -128,6 +130,10 @@ func (c *Crowd) record(r *recording, session *messaging.Room) {
 		case *messaging.Message:
 			run = append(run, Entry{ID: n.ID, Sent: n.SendTime})
 			c.mu.Lock()
+			if had[n.ID] {
+				r.again++
+			}
+			had[n.ID] = true
 			r.late = max(r.late, time.Since(n.SendTime))
 			if !last.IsZero() {
 				r.pause = max(r.pause, time.Since(last))
@@ -235,6 +241,7 @@ func (c *Crowd) Leave() {
 type Counts struct {
 	Rooms, Runs, Sent, Accepted, Limited, Refused, Unknown int
 	Delivered, Logged, Drops                               int
+	Again                                                  int           // messages that a session got twice, over two connections
 	Slowest                                                time.Duration // answer to a request
 	Late                                                   time.Duration // longest from SendTime to delivery
 	Pause                                                  time.Duration // longest between two messages that a session got
@@ -255,6 +262,7 @@ func (c *Crowd) Check(logged func(roomID string) []string) (f Findings, n Counts
 		n.Limited += r.limited
 		n.Refused += r.refused
 		n.Drops += r.drops
+		n.Again += r.again
 		n.Slowest = max(n.Slowest, r.slowest)
 		n.Unknown += r.unknown
 		n.Logged += len(r.Logged)

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gobwas/ws"
+
 	"github.com/parleychat/parley/ivschat"
 	"github.com/parleychat/parley/ivschat/messaging"
 )
@@ -199,6 +201,9 @@ func TestFailures(t *testing.T) {
 			if !c.Nodes[0].Answers("/healthz") {
 				t.Error("the node is not healthy")
 			}
+			if err := s.dial(0); !errors.Is(err, ws.StatusError(http.StatusServiceUnavailable)) {
+				t.Errorf("a new session on the node: %v, want 503", err)
+			}
 			for _, l := range c.Broker[0] {
 				l.Mend()
 				l.Reset()
@@ -298,6 +303,21 @@ func TestFailures(t *testing.T) {
 			}
 		})
 	})
+}
+
+// dial opens a session on a node, whose token comes from another.
+func (s *scene) dial(node int) error {
+	s.t.Helper()
+	made, err := s.Nodes[(node+1)%len(s.Nodes)].Client().CreateChatToken(s.t.Context(), &ivschat.CreateChatTokenInput{RoomIdentifier: s.rooms[0].Arn, UserID: "u"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	dialer := ws.Dialer{Protocols: []string{made.Token}}
+	conn, _, _, err := dialer.Dial(s.t.Context(), "ws://"+s.Nodes[node].Address)
+	if err == nil {
+		conn.Close()
+	}
+	return err
 }
 
 // elsewhere has the users of a node go to any of the nodes from now on.

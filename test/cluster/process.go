@@ -7,6 +7,7 @@ package cluster
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -128,15 +129,27 @@ func (p *Process) Resume() { p.Signal(syscall.SIGCONT) }
 // Log is the last of what the process printed.
 func (p *Process) Log() string { return p.log.String() }
 
-// FreeAddress returns an address on loopback that nobody listens on.
+// given are the ports that FreeAddress returned.
+var given sync.Map
+
+// FreeAddress returns an address on loopback that nobody listens on, another each
+// time. Its port is not one of those that the system gives to outgoing connections:
+// one of them could have it while a process that was killed is to listen again.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, ports = 10_000, 20_000
+	for range 100 {
+		address := fmt.Sprint("127.0.0.1:", first+rand.IntN(ports))
+		if _, again := given.LoadOrStore(address, true); again {
+			continue
+		}
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // Until waits for a condition, for half a minute at most.

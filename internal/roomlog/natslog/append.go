@@ -100,10 +100,7 @@ func (r *room) find(ctx context.Context) error {
 		r.mu.Lock()
 		after := r.known
 		r.mu.Unlock()
-		e, err := r.log.next(ctx, r.key, after)
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			e, err = r.log.nextAtLeader(ctx, r.key, after)
-		}
+		e, err := r.log.nextOfAll(ctx, r.key, after)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			return r.findEnd(ctx, after)
 		}

@@ -200,6 +200,20 @@ func (l *Log) open(ctx context.Context, key roomlog.Room) (*room, error) {
 // Reachable tells whether the node is connected to a server.
 func (l *Log) Reachable() bool { return !l.away.Load() }
 
+// Ping returns when a server has answered the node, or with a roomlog.ErrUnreachable:
+// that there is a connection is not enough to know that anything comes.
+func (l *Log) Ping(ctx context.Context) error {
+	if !l.Reachable() {
+		return unreachable(nats.ErrDisconnected)
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.options.Wait)
+	defer cancel()
+	if err := l.conn.FlushWithContext(ctx); err != nil {
+		return unreachable(err)
+	}
+	return nil
+}
+
 // Append implements roomlog.Log.
 func (l *Log) Append(ctx context.Context, key roomlog.Room, e roomlog.Entry, t roomlog.Terms) (uint64, error) {
 	rate := t.Rate

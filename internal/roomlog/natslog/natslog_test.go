@@ -284,6 +284,43 @@ func TestARoomGoesOnAfterAnEntryThatStays(t *testing.T) {
 	seen.Wait(t, 4)
 }
 
+// A server that was stopped for a while answers before it has caught up.
+func TestAReadIsWholeFromAServerThatIsBehind(t *testing.T) {
+	servers := cluster.StartNATS(t, 3)
+	with := func(servers ...*cluster.NATS) func(*natslog.Options) {
+		return func(o *natslog.Options) {
+			o.URLs, o.Name, o.Replicas = nil, "behind", 3
+			for _, s := range servers {
+				o.URLs = append(o.URLs, s.URL())
+			}
+		}
+	}
+	open := opener(t)
+	open(with(servers...))
+	cluster.Until(t, "the stream has a leader", func() bool {
+		return slices.ContainsFunc(servers, func(s *cluster.NATS) bool { return s.Leads("behind") })
+	})
+	at := slices.IndexFunc(servers, func(s *cluster.NATS) bool { return !s.Leads("behind") })
+	follower := servers[at]
+	near, far := open(with(slices.Delete(slices.Clone(servers), at, at+1)...)), open(with(follower))
+	var last uint64
+	for round := range 10 {
+		follower.Pause()
+		after, n := last, 50
+		for i := range n {
+			var err error
+			if last, err = near.Append(t.Context(), where, message(fmt.Sprint(round, "-", i)), roomlog.Terms{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		follower.Resume()
+		got, err := far.Read(t.Context(), where, after, 2*n)
+		if err != nil || len(got) != n {
+			t.Fatalf("round %d: %d of %d entries, %v", round, len(got), n, err)
+		}
+	}
+}
+
 // BenchmarkAppend appends through one node and through three, to rooms of which each
 // node has as many: three servers.
 func BenchmarkAppend(b *testing.B) {

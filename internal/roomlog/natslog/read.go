@@ -30,12 +30,12 @@ func (l *Log) Read(ctx context.Context, key roomlog.Room, after uint64, n int) (
 	defer cancel()
 	var list []roomlog.Entry
 	for len(list) < n {
-		e, err := l.next(ctx, key, after)
+		e, err := l.nextOfAll(ctx, key, after)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("room log: read: %w", err)
+			return nil, unreachable(err)
 		}
 		after = e.Seq
 		if e.Kind != kindAdmitted {
@@ -53,8 +53,24 @@ func (l *Log) next(ctx context.Context, key roomlog.Room, after uint64) (stored,
 	})
 }
 
-// newest reads the room's last entry, as next does.
+// nextOfAll is next, asked of the leader too before it says that there is none.
+func (l *Log) nextOfAll(ctx context.Context, key roomlog.Room, after uint64) (stored, error) {
+	e, err := l.next(ctx, key, after)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return l.nextAtLeader(ctx, key, after)
+	}
+	return e, err
+}
+
+// newest reads the room's last entry: as the leader has it, or any other server while
+// none leads.
 func (l *Log) newest(ctx context.Context, key roomlog.Room) (stored, error) {
+	first, cancel := context.WithTimeout(ctx, tryFor)
+	e, err := l.newestAtLeader(first, key)
+	cancel()
+	if err == nil || errors.Is(err, jetstream.ErrMsgNotFound) {
+		return e, err
+	}
 	return l.ask(ctx, func(ctx context.Context) (stored, error) {
 		return l.read(l.stream.GetLastMsgForSubject(ctx, l.filter(key)))
 	})
@@ -86,7 +102,7 @@ func (l *Log) nextAtLeader(ctx context.Context, key roomlog.Room, after uint64) 
 	return l.atLeader(ctx, wanted{Seq: after + 1, Next: l.filter(key)})
 }
 
-// newestAtLeader is newest, asked of the server that leads the stream.
+// newestAtLeader reads the room's last entry at the server that leads the stream.
 func (l *Log) newestAtLeader(ctx context.Context, key roomlog.Room) (stored, error) {
 	return l.atLeader(ctx, wanted{Last: l.filter(key)})
 }

@@ -54,7 +54,7 @@ func TestTheLeaderTellsTheSameAsOthers(t *testing.T) {
 		}
 	}
 	same("next", func() (stored, error) { return l.next(t.Context(), room, 1) }, func() (stored, error) { return l.nextAtLeader(t.Context(), room, 1) })
-	same("newest", func() (stored, error) { return l.newest(t.Context(), room) }, func() (stored, error) { return l.newestAtLeader(t.Context(), room) })
+	same("newest", func() (stored, error) { return l.read(l.stream.GetLastMsgForSubject(t.Context(), l.filter(room))) }, func() (stored, error) { return l.newestAtLeader(t.Context(), room) })
 }
 
 // What is no entry is passed over, published or read.

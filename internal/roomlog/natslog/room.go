@@ -127,10 +127,7 @@ func (r *room) count(ctx context.Context, newest stored) error {
 	return nil
 }
 
-// ErrUnreachable says that no server can be reached, or that none answers.
-var ErrUnreachable = errors.New("room log: NATS does not answer")
-
-func unreachable(err error) error { return fmt.Errorf("%w: %w", ErrUnreachable, err) }
+func unreachable(err error) error { return fmt.Errorf("%w: NATS: %w", roomlog.ErrUnreachable, err) }
 
 func (r *room) touch() {
 	r.mu.Lock()
@@ -322,10 +319,7 @@ func (r *room) catchUp() {
 			return
 		}
 		ctx, cancel := context.WithTimeout(r.log.ctx, r.log.options.Wait)
-		e, err := r.log.next(ctx, r.key, after)
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			e, err = r.log.nextAtLeader(ctx, r.key, after)
-		}
+		e, err := r.log.nextOfAll(ctx, r.key, after)
 		cancel()
 		switch {
 		case err == nil:
