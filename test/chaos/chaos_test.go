@@ -51,7 +51,7 @@ func run(t *testing.T, c *cluster.Cluster, seed uint64, d time.Duration) {
 	crowd := cluster.NewCrowd(t, c.Balancer)
 	crowd.Torn = true
 	bucket := fmt.Sprintf("seed-%d", seed)
-	logging := c.MakeLoggingConfiguration(t, bucket)
+	logging := c.LoggingConfiguration(t, bucket)
 	logged := map[string]bool{}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

@@ -44,9 +44,7 @@ func (c *Cluster) play(t *testing.T, during func(s *scene)) (counts Counts) {
 		}
 	})
 	s := &scene{Cluster: c, t: t, crowd: NewCrowd(t, c.Balancer), users: make([][]*messaging.Room, len(c.Nodes))}
-	if c.logging == "" {
-		c.logging = c.MakeLoggingConfiguration(t, bucket)
-	}
+	logging := c.LoggingConfiguration(t, bucket)
 	var sending sync.WaitGroup
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -59,7 +57,7 @@ func (c *Cluster) play(t *testing.T, during func(s *scene)) (counts Counts) {
 	for i := range 4 {
 		var by []string
 		if i%2 == 0 {
-			by = []string{c.logging}
+			by = []string{logging}
 		}
 		room := s.crowd.MakeRoom(t, 30, by...)
 		isLogged[room.ID] = by != nil

@@ -21,7 +21,7 @@ type Cluster struct {
 	Broker   [][]*Link
 	Database []*Link
 	logs     string
-	logging  string // the logging configuration of scenes
+	logging  map[string]string // ARNs, by bucket
 	failed   []string
 }
 
@@ -35,7 +35,7 @@ func (c *Cluster) Say(format string, args ...any) {
 func Start(t testing.TB, settings ...string) *Cluster {
 	t.Helper()
 	const nodes, servers = 3, 3
-	c := &Cluster{Balancer: &Balancer{}, logs: t.TempDir()}
+	c := &Cluster{Balancer: &Balancer{}, logs: t.TempDir(), logging: map[string]string{}}
 	t.Cleanup(func() {
 		for _, what := range c.failed {
 			t.Log(what)
@@ -87,15 +87,19 @@ func (c *Cluster) Leader(t testing.TB) (leader *NATS) {
 	return leader
 }
 
-// MakeLoggingConfiguration makes one whose bucket is a directory.
-func (c *Cluster) MakeLoggingConfiguration(t testing.TB, bucket string) string {
+// LoggingConfiguration returns the one whose bucket is a directory of that name.
+func (c *Cluster) LoggingConfiguration(t testing.TB, bucket string) string {
 	t.Helper()
+	if arn, ok := c.logging[bucket]; ok {
+		return arn
+	}
 	made, err := c.Nodes[0].Client().CreateLoggingConfiguration(t.Context(), &ivschat.CreateLoggingConfigurationInput{
 		DestinationConfiguration: &ivschat.DestinationConfiguration{S3: &ivschat.S3DestinationConfiguration{BucketName: bucket}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.logging[bucket] = made.Arn
 	return made.Arn
 }
 
